@@ -1,0 +1,56 @@
+//! Every bound of the product that no configuration key sets, each with its reason. A bound that can be configured
+//! has its default and its range here too.
+
+use std::time::Duration;
+
+/// Branches of one rule in disjunctive form: beyond this a rule is a mistake, and the form grows exponentially.
+pub const RULE_BRANCHES: usize = 256;
+/// Nesting of parentheses in a rule, and of tables in a file: keeps recursion off the stack's end.
+pub const NESTING: usize = 64;
+/// Bytes of one configuration file; a 10,000-site file is 2 MiB.
+pub const CONFIG_FILE_BYTES: u64 = 64 << 20;
+/// Files of one configuration.
+pub const CONFIG_FILES: usize = 10_000;
+/// Compiled size of one regex, so that no pattern eats memory or start-up time.
+pub const REGEX_BYTES: usize = 1 << 20;
+/// Accepted graphs kept for a rollback.
+pub const HISTORY_DEFAULT: u32 = 10;
+pub const HISTORY_MAX: u32 = 100;
+/// Editors write a file in several steps; 100 ms gathers them and still feels live.
+pub const DEBOUNCE_DEFAULT: Duration = Duration::from_millis(100);
+/// Finer than Traefik's 0.1, 0.3, 1.2, 5, which cannot tell a fast service from a slow one.
+pub const DURATION_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Rate-limit and in-flight keys held by one middleware; the least recent go first.
+pub const CLIENT_KEYS: usize = 100_000;
+/// Bytes of a response that `respond`, `@api` or an error page may hold in memory.
+pub const SYNTHETIC_BODY_BYTES: usize = 16 << 20;
+/// Bytes of a request target; RFC 9112 section 3 asks for at least 8,000.
+pub const TARGET_BYTES: usize = 16 << 10;
+/// Longest a name in DNS is held however long its TTL, so that a moved upstream is found.
+pub const DNS_TTL_MAX: Duration = Duration::from_secs(300);
+/// Shortest, so that a TTL of zero does not become a query a request.
+pub const DNS_TTL_MIN: Duration = Duration::from_secs(1);
+/// Addresses of one name that are tried.
+pub const DNS_ADDRESSES: usize = 16;
+/// HTTP/2 streams reset by a client before they were answered, in a row (CVE-2023-44487).
+pub const H2_PENDING_RESETS: usize = 20;
+/// HTTP/2 streams that this side resets for a client's errors before the connection is closed (CVE-2025-8671).
+pub const H2_LOCAL_RESETS: usize = 1_024;
+/// Bytes that an HTTP/2 connection buffers for sending.
+pub const H2_SEND_BUFFER: usize = 256 << 10;
+/// HTTP/2 flow-control window of a stream.
+pub const H2_STREAM_WINDOW: u32 = 256 << 10;
+/// HTTP/2 flow-control window of a connection.
+pub const H2_CONNECTION_WINDOW: u32 = 1 << 20;
+/// Middlewares on one route, its listener's and service's among them.
+pub const STACK: usize = 64;
+/// Depth of `split` in `split` and of chains in chains.
+pub const SERVICE_DEPTH: usize = 16;
+/// Attempts of one request.
+pub const RETRIES_MAX: u32 = 10;
+/// Certificates that the internal CA holds for names under a wildcard.
+pub const INTERNAL_CERTIFICATES: usize = 10_000;
+/// Bytes of a users file.
+pub const USERS_FILE_BYTES: u64 = 4 << 20;
+/// Password checks that succeeded and are remembered, so that bcrypt runs once a user and not once a request.
+pub const AUTH_CACHE: usize = 10_000;
