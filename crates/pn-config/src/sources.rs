@@ -1,0 +1,64 @@
+//! The texts that a configuration was read from, and the way from a span to file, line and column.
+
+use crate::value::{FileId, Span};
+
+#[derive(Debug, Default)]
+pub struct Sources {
+    files: Vec<Source>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub name: String,
+    pub text: String,
+    /// Byte offset of the first character of each line.
+    lines: Vec<u32>,
+}
+
+/// A place for people: lines and columns count from 1, columns in characters. `end` is the character after the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub file: String,
+    pub line: usize,
+    pub column: usize,
+    pub end_line: usize,
+    pub end_column: usize,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+impl Sources {
+    pub(crate) fn add(&mut self, name: String, text: String) -> FileId {
+        let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        let starts = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at + 1);
+        let lines =
+            std::iter::once(0).chain(starts).map(|at| u32::try_from(at).unwrap_or(u32::MAX)).collect();
+        self.files.push(Source { name, text, lines });
+        id
+    }
+
+    pub(crate) fn get(&self, file: FileId) -> Option<&Source> {
+        self.files.get(usize::try_from(file.0).ok()?)
+    }
+
+    /// `None` for what nobody wrote.
+    pub fn place(&self, span: Span) -> Option<Place> {
+        let source = self.get(span.file)?;
+        let (line, column) = source.position(span.start);
+        let (end_line, end_column) = source.position(span.end.max(span.start));
+        Some(Place { file: source.name.clone(), line, column, end_line, end_column })
+    }
+}
+
+impl Source {
+    fn position(&self, offset: u32) -> (usize, usize) {
+        let line = self.lines.partition_point(|&start| start <= offset);
+        let start = line.checked_sub(1).and_then(|i| self.lines.get(i)).copied().unwrap_or(0);
+        let head = self.text.get(start as usize..offset as usize).unwrap_or("");
+        (line.max(1), head.chars().count() + 1)
+    }
+}
