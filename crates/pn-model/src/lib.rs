@@ -18,8 +18,8 @@ pub mod transport;
 
 pub use host::HostPattern;
 pub use ids::{
-    IssuerName, ListenerName, MiddlewareName, NodeKind, NodePath, RouteName, ServiceName, SiteName, TlsPolicyName,
-    TransportName,
+    IssuerName, ListenerName, MiddlewareName, NodeKind, NodePath, RouteName, ServiceName, SiteName,
+    TlsPolicyName, TransportName,
 };
 pub use listener::Listener;
 pub use middleware::{Middleware, MiddlewareKind};

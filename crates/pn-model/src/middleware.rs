@@ -22,13 +22,27 @@ pub enum MiddlewareKind {
     StripPrefixRegex(Vec<String>),
     AddPrefix(String),
     ReplacePath(String),
-    ReplacePathRegex { regex: String, replacement: String },
-    RedirectScheme { scheme: String, port: Option<u16>, permanent: bool },
-    RedirectRegex { regex: String, replacement: String, permanent: bool },
+    ReplacePathRegex {
+        regex: String,
+        replacement: String,
+    },
+    RedirectScheme {
+        scheme: String,
+        port: Option<u16>,
+        permanent: bool,
+    },
+    RedirectRegex {
+        regex: String,
+        replacement: String,
+        permanent: bool,
+    },
     BasicAuth(BasicAuth),
     IpAllow(IpAllow),
     RateLimit(RateLimit),
-    InFlight { amount: u64, by: ClientKey },
+    InFlight {
+        amount: u64,
+        by: ClientKey,
+    },
     /// Bytes.
     BodyLimit(u64),
     Compress(Compress),

@@ -61,7 +61,10 @@ pub enum UpstreamScheme {
 pub enum UpstreamAddress {
     Socket(SocketAddr),
     /// Resolved, and refreshed by the TTL of the answer.
-    Name { host: String, port: u16 },
+    Name {
+        host: String,
+        port: u16,
+    },
     Unix(PathBuf),
 }
 
@@ -115,7 +118,13 @@ pub struct HealthCheck {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Probe {
-    Http { path: String, method: String, host: Option<String>, headers: Vec<(String, String)>, status: StatusRanges },
+    Http {
+        path: String,
+        method: String,
+        host: Option<String>,
+        headers: Vec<(String, String)>,
+        status: StatusRanges,
+    },
     /// grpc.health.v1.Health/Check over HTTP/2.
     Grpc { service: String },
     /// The connection opens.

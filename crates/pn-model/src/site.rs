@@ -1,6 +1,8 @@
 //! Sites, and the routes under them or beside them.
 
-use crate::ids::{IssuerName, ListenerName, MiddlewareName, NodePath, RouteName, ServiceName, SiteName, TlsPolicyName};
+use crate::ids::{
+    IssuerName, ListenerName, MiddlewareName, NodePath, RouteName, ServiceName, SiteName, TlsPolicyName,
+};
 use crate::path::PathPattern;
 use crate::rule::{Conditions, Expr};
 use crate::{HostPattern, Secret};

@@ -73,3 +73,21 @@ impl Default for Pool {
         Self { idle_per_server: 200, connections_per_server: 0 }
     }
 }
+
+impl Transport {
+    /// What servers are spoken to with when nothing else is said.
+    pub fn built_in() -> Self {
+        Self {
+            name: TransportName::new("default"),
+            protocol: UpstreamProtocol::Auto,
+            server_name: None,
+            roots: Vec::new(),
+            insecure_skip_verify: false,
+            client_certificate: None,
+            proxy_protocol: None,
+            timeouts: TransportTimeouts::default(),
+            pool: Pool::default(),
+            path: NodePath::default(),
+        }
+    }
+}

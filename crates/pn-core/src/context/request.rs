@@ -1,0 +1,315 @@
+//! The request as middlewares see and change it.
+
+use super::Extensions;
+use crate::body::BodyFilter;
+use crate::router::RequestView;
+use crate::tls::TlsInfo;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Version};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A request, from the moment its head is read until the exchange is over.
+pub struct RequestContext {
+    head: RequestHead,
+    connection: Rc<Connection>,
+    client_ip: IpAddr,
+    scheme: Scheme,
+    /// As it came, before any middleware; shared with `head.path` until one changes it.
+    original_path: Option<Box<str>>,
+    site: Option<Arc<str>>,
+    route: Option<Arc<str>>,
+    service: Option<Arc<str>>,
+    user: Option<Box<str>>,
+    extensions: Extensions,
+    body_filters: Vec<Box<dyn BodyFilter>>,
+}
+
+/// What the data plane reads off the wire, brought into one form.
+#[derive(Debug, Clone)]
+pub struct RequestHead {
+    pub method: Method,
+    /// Lower-case, without port, brackets of IPv6 or trailing dot. Empty when the client sent none (HTTP/1.0).
+    pub host: Box<str>,
+    pub port: Option<u16>,
+    /// Normalised (`router::path`), percent-encoded, beginning with `/`; `*` for `OPTIONS *`.
+    pub path: Box<str>,
+    /// Without the question mark, as it came.
+    pub query: Option<Box<str>>,
+    pub version: Version,
+    /// Without hop-by-hop fields.
+    pub headers: HeaderMap,
+}
+
+/// Facts of the connection, shared by its requests.
+#[derive(Debug)]
+pub struct Connection {
+    pub listener: Arc<str>,
+    /// After PROXY protocol. `None` for unix sockets.
+    pub peer: Option<SocketAddr>,
+    pub local: Option<SocketAddr>,
+    pub tls: Option<TlsInfo>,
+}
+
+/// How the client speaks, as far as it is believed: a trusted proxy may say `https` over a plain connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+/// For the data plane.
+impl RequestContext {
+    pub fn new(head: RequestHead, connection: Rc<Connection>, client_ip: IpAddr, scheme: Scheme) -> Self {
+        Self {
+            head,
+            connection,
+            client_ip,
+            scheme,
+            original_path: None,
+            site: None,
+            route: None,
+            service: None,
+            user: None,
+            extensions: Extensions::default(),
+            body_filters: Vec::new(),
+        }
+    }
+
+    pub fn set_route(&mut self, site: &Arc<str>, route: &Arc<str>) {
+        self.site = Some(Arc::clone(site));
+        self.route = Some(Arc::clone(route));
+    }
+
+    pub fn set_service(&mut self, service: &Arc<str>) {
+        self.service = Some(Arc::clone(service));
+    }
+
+    pub fn head(&self) -> &RequestHead {
+        &self.head
+    }
+
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.head.headers
+    }
+
+    /// Takes the fields out, for sending them on where nobody will ask for them again.
+    pub fn take_headers(&mut self) -> HeaderMap {
+        std::mem::take(&mut self.head.headers)
+    }
+
+    pub fn take_body_filters(&mut self) -> Vec<Box<dyn BodyFilter>> {
+        std::mem::take(&mut self.body_filters)
+    }
+}
+
+/// For middlewares: what the request is.
+impl RequestContext {
+    pub fn method(&self) -> &Method {
+        &self.head.method
+    }
+
+    pub fn version(&self) -> Version {
+        self.head.version
+    }
+
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Lower-case, without port; IPv6 without brackets. Empty when the client sent none.
+    pub fn host(&self) -> &str {
+        &self.head.host
+    }
+
+    /// The port of the authority, if the client named one.
+    pub fn port(&self) -> Option<u16> {
+        self.head.port
+    }
+
+    /// The normalised path as the middlewares before have left it.
+    pub fn path(&self) -> &str {
+        &self.head.path
+    }
+
+    /// The normalised path as it came.
+    pub fn original_path(&self) -> &str {
+        self.original_path.as_deref().unwrap_or(&self.head.path)
+    }
+
+    /// Without the question mark.
+    pub fn query(&self) -> Option<&str> {
+        self.head.query.as_deref()
+    }
+
+    /// After PROXY protocol and trusted proxies.
+    pub fn client_ip(&self) -> IpAddr {
+        self.client_ip
+    }
+
+    /// The socket's, after PROXY protocol. Unix sockets count as 127.0.0.1.
+    pub fn peer_ip(&self) -> IpAddr {
+        self.connection.peer.map_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), |peer| peer.ip())
+    }
+
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// `None` on plain connections.
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.connection.tls.as_ref()
+    }
+
+    pub fn listener(&self) -> &str {
+        &self.connection.listener
+    }
+
+    /// `None` before a route is chosen.
+    pub fn site(&self) -> Option<&str> {
+        self.site.as_deref()
+    }
+
+    pub fn route(&self) -> Option<&str> {
+        self.route.as_deref()
+    }
+
+    pub fn service(&self) -> Option<&str> {
+        self.service.as_deref()
+    }
+
+    /// The user that a middleware authenticated, for the access log and other middlewares.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// The URL as the client meant it, with the current path.
+    pub fn url(&self) -> String {
+        let ipv6 = self.host().contains(':');
+        let (open, close) = if ipv6 { ("[", "]") } else { ("", "") };
+        let port = self.port().filter(|&port| port != self.scheme.default_port());
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let query = self.query().map(|query| format!("?{query}")).unwrap_or_default();
+        format!("{}://{open}{}{close}{port}{}{query}", self.scheme.as_str(), self.host(), self.path())
+    }
+}
+
+/// For middlewares: fields, extensions, changes.
+impl RequestContext {
+    /// The first field of this name.
+    pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.head.headers.get(name)
+    }
+
+    pub fn header_all(&self, name: &HeaderName) -> impl Iterator<Item = &HeaderValue> {
+        self.head.headers.get_all(name).iter()
+    }
+
+    pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.head.headers.iter()
+    }
+
+    /// Replaces every field of this name.
+    pub fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.head.headers.insert(name, value);
+    }
+
+    /// Adds a field beside those of its name.
+    pub fn add_header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.head.headers.append(name, value);
+    }
+
+    pub fn remove_header(&mut self, name: &HeaderName) {
+        // `remove` drops every value of the name.
+        self.head.headers.remove(name);
+    }
+
+    /// Changes the path. It is normalised as a client's would be; one that cannot be is refused and changes nothing.
+    pub fn set_path(&mut self, path: &str) -> Result<(), crate::path::PathError> {
+        let path: Box<str> = crate::path::normalise(path, pn_model::listener::PathMode::Normalise)?.into();
+        let old = std::mem::replace(&mut self.head.path, path);
+        self.original_path.get_or_insert(old);
+        Ok(())
+    }
+
+    /// Without the question mark.
+    pub fn set_query(&mut self, query: Option<&str>) {
+        self.head.query = query.map(Into::into);
+    }
+
+    pub fn set_user(&mut self, user: &str) {
+        self.user = Some(user.into());
+    }
+
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.extensions
+    }
+
+    /// Lets the request body run through a filter on its way to the service.
+    pub fn filter_body(&mut self, filter: Box<dyn BodyFilter>) {
+        self.body_filters.push(filter);
+    }
+}
+
+impl RequestView for RequestContext {
+    fn host(&self) -> &str {
+        &self.head.host
+    }
+
+    fn path(&self) -> &str {
+        &self.head.path
+    }
+
+    fn method(&self) -> &str {
+        self.head.method.as_str()
+    }
+
+    fn header(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.head.headers.get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+
+    fn query(&self) -> &str {
+        self.head.query.as_deref().unwrap_or_default()
+    }
+
+    fn client_ip(&self) -> IpAddr {
+        self.client_ip
+    }
+
+    fn peer_ip(&self) -> IpAddr {
+        Self::peer_ip(self)
+    }
+
+    fn is_tls(&self) -> bool {
+        self.connection.tls.is_some()
+    }
+}
+
+impl fmt::Debug for RequestContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Fields and query may hold credentials.
+        write!(f, "RequestContext({} {}{})", self.head.method, self.head.host, self.head.path)
+    }
+}

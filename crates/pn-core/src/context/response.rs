@@ -1,0 +1,117 @@
+//! The response as middlewares see and change it.
+
+use super::{Extensions, RequestContext};
+use crate::body::BodyFilter;
+use crate::error::ErrorKind;
+use http::StatusCode;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use std::fmt;
+
+/// A response head on its way to the client, with the request that it answers.
+pub struct ResponseContext {
+    request: RequestContext,
+    status: StatusCode,
+    headers: HeaderMap,
+    body_size: Option<u64>,
+    error: Option<ErrorKind>,
+    body_filters: Vec<Box<dyn BodyFilter>>,
+}
+
+/// For the data plane.
+impl ResponseContext {
+    /// `body_size` is `None` when it is not known beforehand. `error` is set when the proxy, not a service, answers.
+    pub fn new(
+        request: RequestContext,
+        status: StatusCode,
+        headers: HeaderMap,
+        body_size: Option<u64>,
+        error: Option<ErrorKind>,
+    ) -> Self {
+        Self { request, status, headers, body_size, error, body_filters: Vec::new() }
+    }
+
+    /// Takes the response apart: request, status, fields, body filters in the order in which they apply.
+    pub fn into_parts(self) -> (RequestContext, StatusCode, HeaderMap, Vec<Box<dyn BodyFilter>>) {
+        (self.request, self.status, self.headers, self.body_filters)
+    }
+
+    /// Puts another response in place of this one; what middlewares wanted done to the old body goes with it.
+    pub fn replace(&mut self, status: StatusCode, headers: HeaderMap, body_size: Option<u64>) {
+        self.status = status;
+        self.headers = headers;
+        self.body_size = body_size;
+        self.body_filters.clear();
+    }
+}
+
+/// For middlewares.
+impl ResponseContext {
+    /// The request as the middlewares left it, with its extensions.
+    pub fn request(&self) -> &RequestContext {
+        &self.request
+    }
+
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        self.request.extensions_mut()
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub fn set_status(&mut self, status: StatusCode) {
+        self.status = status;
+    }
+
+    /// Bytes of the body as the service sends it, where that is known.
+    pub fn body_size(&self) -> Option<u64> {
+        self.body_size
+    }
+
+    /// Why the proxy itself answers, or `None` when a service does.
+    pub fn error(&self) -> Option<ErrorKind> {
+        self.error
+    }
+
+    /// The first field of this name.
+    pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.headers.get(name)
+    }
+
+    pub fn header_all(&self, name: &HeaderName) -> impl Iterator<Item = &HeaderValue> {
+        self.headers.get_all(name).iter()
+    }
+
+    pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.headers.iter()
+    }
+
+    /// Replaces every field of this name.
+    pub fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.headers.insert(name, value);
+    }
+
+    /// Adds a field beside those of its name.
+    pub fn add_header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.headers.append(name, value);
+    }
+
+    pub fn remove_header(&mut self, name: &HeaderName) {
+        self.headers.remove(name);
+    }
+
+    /// Lets the response body run through a filter on its way to the client. A filter that changes the length takes
+    /// `Content-Length` away.
+    pub fn filter_body(&mut self, filter: Box<dyn BodyFilter>) {
+        if filter.changes_length() {
+            self.headers.remove(http::header::CONTENT_LENGTH);
+        }
+        self.body_filters.push(filter);
+    }
+}
+
+impl fmt::Debug for ResponseContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ResponseContext({} to {:?})", self.status, self.request)
+    }
+}

@@ -1,0 +1,38 @@
+//! The second of the three moves of a change: the data plane prepares what may fail, and may refuse.
+
+use crate::graph::RouterGraph;
+use pn_model::NodePath;
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+/// Implemented by the data plane, called by the control plane.
+pub trait DataPlane: Send + Sync {
+    /// Binds sockets, builds TLS configurations, loads what may fail, for `next`. Changes nothing that runs: what it
+    /// returns undoes itself when it is dropped before it is committed. Every error is returned at once.
+    fn prepare(&self, next: &RouterGraph) -> Result<Prepared, Vec<PrepareError>>;
+}
+
+/// What the data plane made ready for one graph. Workers find it beside the graph, by its type.
+pub struct Prepared(pub(crate) Arc<dyn Any + Send + Sync>);
+
+impl Prepared {
+    pub fn new(made: Arc<dyn Any + Send + Sync>) -> Self {
+        Self(made)
+    }
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Prepared")
+    }
+}
+
+/// Why a graph cannot run here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{at}: {message}")]
+pub struct PrepareError {
+    pub at: NodePath,
+    pub message: String,
+    pub help: Option<String>,
+}
