@@ -16,7 +16,7 @@ pub mod site;
 pub mod tls;
 pub mod transport;
 
-pub use host::HostPattern;
+pub use host::{HostPattern, is_local_host};
 pub use ids::{
     IssuerName, ListenerName, MiddlewareName, NodeKind, NodePath, RouteName, ServiceName, SiteName,
     TlsPolicyName, TransportName,
