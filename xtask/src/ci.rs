@@ -1,0 +1,77 @@
+//! All that must pass before a change lands, in one command. Every step runs, also after one that failed, so that one
+//! run tells everything; nothing that a step started outlives it.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::process::{MINUTE, adopt_orphans, cargo, end_leftovers, root, run as run_command};
+use crate::{arrows, dependencies, docs, setup, soak, suite, tidy};
+
+/// Enough to meet every kind of change a few times; `cargo xtask soak` does 200.
+const SOAK_RELOADS: u32 = 20;
+
+type Step = (&'static str, fn() -> Result<()>);
+
+/// The quick ones first.
+const STEPS: &[Step] = &[
+    ("format", || run_command(&mut cargo(&["fmt", "--all", "--check"]), MINUTE)),
+    ("tidy", tidy::run),
+    ("arrows", arrows::run),
+    ("dependencies", dependencies::run),
+    ("clippy", clippy),
+    ("tests", || suite::rooms(&[])),
+    ("documentation tests", suite::documentation),
+    ("reference", || docs::run(true)),
+    ("end-to-end tests", || suite::end_to_end(&[])),
+    ("soak", short_soak),
+];
+
+pub(crate) fn run(with_setup: bool) -> Result<()> {
+    let began = Instant::now();
+    adopt_orphans()?;
+    if with_setup {
+        setup::tests()?;
+    }
+    let failed: Vec<&str> = STEPS.iter().filter(|step| !passes(step)).map(|(name, _)| *name).collect();
+    let passed = STEPS.len() - failed.len();
+    let minutes = began.elapsed().as_secs_f64() / 60.0;
+    if failed.is_empty() {
+        println!("\nci: all {passed} steps passed in {minutes:.1} minutes");
+        return Ok(());
+    }
+    bail!(
+        "ci: {passed} of {} steps passed in {minutes:.1} minutes; failed: {}",
+        STEPS.len(),
+        failed.join(", ")
+    );
+}
+
+fn passes((name, step): &Step) -> bool {
+    println!("\n=== {name} ===");
+    let began = Instant::now();
+    let mut result = step();
+    let left = end_leftovers();
+    if result.is_ok() && !left.is_empty() {
+        result = Err(anyhow::anyhow!("left running, and ended now: {}", left.join(", ")));
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    match &result {
+        Ok(()) => println!("--- {name}: passed in {seconds:.0} s"),
+        Err(error) => println!("--- {name}: FAILED after {seconds:.0} s: {error:#}"),
+    }
+    result.is_ok()
+}
+
+fn clippy() -> Result<()> {
+    let arguments = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    run_command(&mut cargo(&arguments), 25 * MINUTE)
+}
+
+fn short_soak() -> Result<()> {
+    if root().join("e2e/src/bin/soak.rs").exists() {
+        return soak::run(SOAK_RELOADS);
+    }
+    println!("soak: not there yet");
+    Ok(())
+}
