@@ -1,6 +1,12 @@
 //! The one description of every node kind and key. The check of types and ranges, did-you-mean, defaults, the
 //! reference, the JSON schema, CUE, `explain` and the key order of `fmt` all derive from it.
 
+mod edge;
+mod middlewares;
+mod process;
+mod tls;
+mod upstream;
+
 use crate::resolved::Section;
 
 /// A table at the top of a file: the nodes of one kind, or one process-wide setting.
@@ -8,7 +14,7 @@ use crate::resolved::Section;
 pub(crate) struct Kind {
     /// The name of the table: `services`.
     pub table: &'static str,
-    /// `None`: not in this version.
+    /// `None`: not in this version, or (a site's route) no table of its own.
     pub section: Option<Section>,
     /// Whether the table holds named nodes, or is the node itself.
     pub named: bool,
@@ -55,6 +61,7 @@ pub(crate) enum Default {
     Float(f64),
     Bool(bool),
     Strings(&'static [&'static str]),
+    Floats(&'static [f64]),
     /// A table that is there even when nobody wrote it, filled by its own keys' defaults.
     Table,
 }
@@ -75,8 +82,10 @@ pub(crate) enum Type {
     Rate,
     /// `"404"`, `"500-599"` or the integer `404`
     Statuses,
-    /// One of these words.
-    Choice(&'static [&'static str]),
+    /// One of these words; the second list is of a later version.
+    Choice(&'static [&'static str], &'static [&'static str]),
+    /// A status code: `404` or `"404"`.
+    Status,
     /// RE2-like syntax of the regex crate.
     Regex,
     /// An address or a network in CIDR notation.
@@ -101,6 +110,8 @@ pub(crate) enum Type {
     /// A list, or one value in place of a list of one.
     OneOrMany(&'static Type),
     Table(&'static [Key]),
+    /// A table, or a string that stands for the table with only this key; lowering sees only tables.
+    Short(&'static str, &'static [Key]),
     /// Free keys, values of one type.
     Map(&'static Type),
     /// Free keys that are names of nodes of this kind.
@@ -108,6 +119,59 @@ pub(crate) enum Type {
     Either(&'static [Type]),
     /// A table with the keys of this kind, written inline.
     Inline(&'static Kind),
+    /// A table of a later version.
+    LaterTable,
+    /// Routes of a site: tables, or arrays of tables, by path.
+    Routes,
+}
+
+/// Every kind, in the order in which the reference and `fmt` list them.
+pub(crate) static KINDS: &[&Kind] = &[
+    &process::RUNTIME,
+    &process::ADMIN,
+    &process::LOGS,
+    &process::METRICS,
+    &process::TRACING,
+    &process::PROVIDERS,
+    &process::CLUSTER,
+    &edge::LISTENERS,
+    &tls::ISSUERS,
+    &tls::TLS_POLICIES,
+    &edge::SITES,
+    &edge::ROUTES,
+    &edge::STREAMS,
+    &middlewares::MIDDLEWARES,
+    &middlewares::PLUGINS,
+    &upstream::SERVICES,
+    &upstream::TRANSPORTS,
+    &edge::ASSERTS,
+];
+
+/// Keys of a site's route; `routes` of a site is not a table of its own at the top of a file.
+pub(crate) use edge::SITE_ROUTE;
+
+/// Built-in services of a later version.
+pub(crate) const LATER_BUILTINS: &[&str] = &["@dashboard"];
+
+/// Keys that every kind with inheritance has besides its own.
+pub(crate) const COMMON: &[Key] = &[
+    Key::new("extends", Type::Text, "The node of the same kind that this one starts from."),
+    Key::new(
+        "abstract",
+        Type::Bool,
+        "Marks a node that is only a parent: it does not run and nothing may refer to it.",
+    )
+    .or(Default::Bool(false)),
+    Key::new(
+        "unset",
+        Type::List(&Type::Text),
+        "Inherited keys that do not apply here; `use` among them drops inherited middlewares.",
+    )
+    .or(Default::Strings(&[])),
+];
+
+pub(crate) fn kind(table: &str) -> Option<&'static Kind> {
+    KINDS.iter().copied().find(|kind| kind.table == table)
 }
 
 pub(crate) const DAY_MS: u64 = 86_400_000;
@@ -141,5 +205,24 @@ impl Key {
 
     pub(crate) const fn only(self, only: &'static [&'static str]) -> Self {
         Self { only, ..self }
+    }
+}
+
+// === impl Kind ===
+
+impl Kind {
+    pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
+        let common = if self.inherits { COMMON } else { &[] };
+        self.keys.iter().chain(common).find(|key| key.name == name)
+    }
+
+    /// The group that a key belongs to.
+    pub(crate) fn group(&self, key: &str) -> Option<&'static Group> {
+        self.groups.iter().find(|group| group.keys.contains(&key))
+    }
+
+    /// A kind of a later version: known, and refused by name.
+    const fn later(table: &'static str, named: bool, doc: &'static str) -> Self {
+        Self { table, section: None, named, inherits: false, doc, keys: &[], groups: &[], example: "" }
     }
 }
