@@ -3,12 +3,15 @@
 
 mod diagnostic;
 mod lower;
+mod parse;
 mod resolved;
+pub mod rule;
 mod schema;
 mod sources;
 mod units;
 mod value;
 
 pub use diagnostic::{Diagnostic, Label, Severity};
+pub use parse::Invalid;
 pub use sources::{Place, Sources};
 pub use value::Span;
