@@ -73,7 +73,7 @@ impl GraphPublisher {
     }
 
     /// Swaps the graph in and wakes every worker. Returns the new generation's number.
-    pub fn commit(&self, graph: RouterGraph, prepared: Prepared) -> u64 {
+    pub fn commit(&mut self, graph: RouterGraph, prepared: Prepared) -> u64 {
         let number = self.cell.current.load().number + 1;
         graph.adopt_state();
         self.cell.current.store(Arc::new(Generation { number, graph, prepared }));
