@@ -1,1 +1,13 @@
-//! TODO
+//! The data plane: workers with their own sockets, connections, exchanges and upstream pools. It runs the graphs that
+//! the control plane publishes and knows nothing of where they come from.
+
+mod access_log;
+mod conn;
+mod cx;
+mod exchange;
+mod metrics;
+mod plane;
+mod upstream;
+mod worker;
+
+pub use plane::{Plane, PlaneOptions, StartError};

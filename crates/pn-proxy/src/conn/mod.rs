@@ -1,0 +1,1 @@
+//! Connections: from an accepted socket to requests.

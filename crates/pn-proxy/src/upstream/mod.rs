@@ -1,0 +1,5 @@
+//! Upstreams: pools, dialing, names, balancing, health.
+
+/// A worker's upstream pools.
+#[derive(Default)]
+pub(crate) struct Upstreams {}

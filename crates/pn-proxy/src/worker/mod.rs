@@ -1,0 +1,5 @@
+//! Workers: one thread, one current-thread runtime, own sockets and pools.
+
+mod env;
+
+pub(crate) use env::WorkerEnv;
