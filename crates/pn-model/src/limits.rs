@@ -54,3 +54,11 @@ pub const INTERNAL_CERTIFICATES: usize = 10_000;
 pub const USERS_FILE_BYTES: u64 = 4 << 20;
 /// Password checks that succeeded and are remembered, so that bcrypt runs once a user and not once a request.
 pub const AUTH_CACHE: usize = 10_000;
+/// Bytes of a file of certificates, keys or revocation lists. Revocation lists of large CAs reach a few MiB.
+pub const PEM_FILE_BYTES: u64 = 16 << 20;
+/// Entries of each list of a ClientHello that its signal keeps; browsers send less than twenty.
+pub const SIGNAL_ENTRIES: usize = 64;
+/// How long one key seals session tickets. A ticket is taken for at most twice as long (RFC 8446 allows seven days).
+pub const TICKET_ROTATION: Duration = Duration::from_secs(6 * 3600);
+/// Upstream TLS sessions remembered by one client configuration, for all of its servers.
+pub const UPSTREAM_SESSIONS: usize = 1_024;
