@@ -1,1 +1,32 @@
-//! TODO
+//! TLS of the proxy: which certificate and policy a ClientHello gets before any route is known, session tickets,
+//! client certificates, and the client side for upstream servers. No sockets and no async: `pn-proxy` moves the
+//! bytes, `pn-acme` and the control plane put certificates into the store.
+//!
+//! The way of a connection: [`read_signal`] → [`TlsTable::choose`] → handshake → [`finished`].
+
+mod client_auth;
+mod error;
+mod hosts;
+mod identity;
+mod pair;
+mod pem;
+mod policy;
+mod resolver;
+mod signal;
+mod store;
+mod suites;
+mod table;
+mod tickets;
+mod upstream;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{TlsError, TlsErrorKind, TlsWarning};
+pub use identity::{ClientCertificateExpired, client_identity, finished};
+pub use pn_core::tls::{ClientIdentity, PolicyId, TlsInfo, TlsSignal};
+pub use rustls::sign::CertifiedKey;
+pub use signal::{Hello, normalise_sni, read_signal};
+pub use store::{CertificateInfo, CertificateStore, Mint, Minted};
+pub use table::{Choice, Serve, TlsListener, TlsSite, TlsTable, UNRECOGNIZED_NAME};
+pub use upstream::{UpstreamBatch, UpstreamTls, server_name};
