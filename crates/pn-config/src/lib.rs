@@ -2,8 +2,13 @@
 //! `pn-core`, watching files in `pn-control`.
 
 mod diagnostic;
+mod fs;
+mod inherit;
+mod load;
 mod lower;
 mod parse;
+mod read;
+pub mod render;
 mod resolved;
 pub mod rule;
 mod schema;
@@ -12,6 +17,11 @@ mod units;
 mod value;
 
 pub use diagnostic::{Diagnostic, Label, Severity};
+pub use fs::{Disk, FileSystem, PathKind};
+pub use load::{Format, Input, LoadOptions, Loaded, load};
 pub use parse::Invalid;
 pub use sources::{Place, Sources};
 pub use value::Span;
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 //! the order they run, and that of a site's route starts with the site's.
 //! What lowering still checks: references, hosts, paths, addresses, rules, and whatever spans more than one node.
 
-use crate::value::{Span, Table};
+use crate::value::{Kind, Span, Table, Value};
 use indexmap::IndexMap;
 use pn_model::NodePath;
 use std::sync::Arc;
@@ -35,8 +35,8 @@ pub(crate) enum Section {
 pub(crate) struct Resolved {
     /// Named nodes, abstract ones left out.
     pub(crate) nodes: IndexMap<Section, IndexMap<Arc<str>, Node>>,
-    /// Nodes that are only parents, and where they stand.
-    pub(crate) abstracts: IndexMap<Section, IndexMap<Arc<str>, Span>>,
+    /// Nodes that are only parents; nothing is required of them.
+    pub(crate) abstracts: IndexMap<Section, IndexMap<Arc<str>, Node>>,
     /// Process-wide sections: present even where nobody wrote them.
     pub(crate) singles: IndexMap<Section, Node>,
 }
@@ -107,7 +107,22 @@ impl Resolved {
 
     /// Where the node of this name stands if it is abstract, so that a reference to it can say so.
     pub(crate) fn abstract_span(&self, section: Section, name: &str) -> Option<Span> {
-        self.abstracts.get(&section)?.get(name).copied()
+        self.abstracts.get(&section)?.get(name).map(|node| node.span)
+    }
+
+    /// Where the value at a path was written, or what is nearest around it. `None` where nobody wrote anything.
+    pub(crate) fn locate(&self, path: &NodePath) -> Option<Span> {
+        let (table, rest) = path.0.split_first()?;
+        let section = Section::ALL.into_iter().find(|section| section.name() == &**table)?;
+        let found = match (self.singles.get(&section), rest.split_first()) {
+            (Some(node), _) => node.locate(rest),
+            (None, Some((name, rest))) => {
+                let abstracts = || self.abstracts.get(&section)?.get(&**name);
+                self.get(section, name).or_else(abstracts)?.locate(rest)
+            }
+            _ => Span::NONE,
+        };
+        (!found.is_none()).then_some(found)
     }
 
     /// A process-wide section; its table is empty of what has no default.
@@ -117,7 +132,37 @@ impl Resolved {
 }
 
 impl Node {
+    fn locate(&self, path: &[Arc<str>]) -> Span {
+        if let [routes, rest @ ..] = path
+            && &**routes == "routes"
+        {
+            let own = |route: &&Self| route.path.0.get(3..).is_some_and(|tail| rest.starts_with(tail));
+            let route = self.routes.iter().find(own);
+            return route
+                .map_or(self.span, |route| route.locate(rest.get(route.path.0.len() - 3..).unwrap_or(&[])));
+        }
+        descend(&self.table, path, self.span)
+    }
+
     pub(crate) fn unsets(&self, key: &str) -> bool {
         self.unset.iter().any(|own| &**own == key)
+    }
+}
+
+/// The span of the deepest value along a path; `around` where there is none.
+fn descend(table: &Table, path: &[Arc<str>], around: Span) -> Span {
+    let Some((key, rest)) = path.split_first() else { return around };
+    table.get(key).map_or(around, |value| within(value, rest, around))
+}
+
+fn within(value: &Value, path: &[Arc<str>], around: Span) -> Span {
+    let here = if value.span.is_none() { around } else { value.span };
+    match (&value.kind, path.split_first()) {
+        (Kind::Table(table), _) => descend(table, path, here),
+        (Kind::Array(items), Some((index, rest))) => {
+            let index = index.trim_matches(['[', ']']).parse::<usize>().ok();
+            index.and_then(|index| items.get(index)).map_or(here, |item| within(item, rest, here))
+        }
+        _ => here,
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Value {
     pub span: Span,
     /// Came through `${env:}` or `${file:}`, or stands under a key that is secret: must never be shown.
     pub secret: bool,
+    /// Stands for what only the real host has, with `--offline`: the schema check puts something plausible in.
+    pub absent: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +70,7 @@ pub(crate) struct Entry {
 
 impl Value {
     pub(crate) fn new(kind: Kind, span: Span) -> Self {
-        Self { kind, span, secret: false }
+        Self { kind, span, secret: false, absent: false }
     }
 
     pub(crate) fn string(text: impl Into<Arc<str>>, span: Span) -> Self {
@@ -166,6 +168,10 @@ impl Table {
         self.entries.iter_mut()
     }
 
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = (Arc<str>, Entry)> {
+        self.entries.into_iter()
+    }
+
     pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries.get(key)
     }
@@ -177,6 +183,10 @@ impl Table {
     /// Keeps the place of a key that is there already.
     pub(crate) fn insert(&mut self, key: Arc<str>, entry: Entry) -> Option<Entry> {
         self.entries.insert(key, entry)
+    }
+
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Arc<str>, &mut Entry) -> bool) {
+        self.entries.retain(|key, entry| keep(key, entry));
     }
 
     /// Later keys keep their order.

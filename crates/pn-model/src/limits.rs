@@ -11,6 +11,8 @@ pub const NESTING: usize = 64;
 pub const CONFIG_FILE_BYTES: u64 = 64 << 20;
 /// Files of one configuration.
 pub const CONFIG_FILES: usize = 10_000;
+/// Bytes of a file that `${file:}` reads: a key or a token is far smaller.
+pub const SECRET_BYTES: u64 = 1 << 20;
 /// Compiled size of one regex, so that no pattern eats memory or start-up time.
 pub const REGEX_BYTES: usize = 1 << 20;
 /// Accepted graphs kept for a rollback.

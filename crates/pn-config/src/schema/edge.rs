@@ -188,8 +188,12 @@ pub(crate) static SITE_ROUTE: Kind = Kind {
             .or(Default::None("everywhere")),
         Key::new("peer-ip", NETWORKS, "Only sockets from here, after PROXY protocol.")
             .or(Default::None("everywhere")),
-        Key::new("tls", Type::Either(&[Type::Bool, Type::LaterTable]), "Only requests that came over TLS, or only those that did not.")
-            .or(Default::None("both")),
+        Key::new(
+            "tls",
+            Type::Either(&[Type::Bool, Type::LaterTable]),
+            "Only requests that came over TLS, or only those that did not.",
+        )
+        .or(Default::None("both")),
         PRIORITY,
         ROUTE_USE,
         Key::new(

@@ -1,10 +1,14 @@
 //! The one description of every node kind and key. The check of types and ranges, did-you-mean, defaults, the
 //! reference, the JSON schema, CUE, `explain` and the key order of `fmt` all derive from it.
 
+pub(crate) mod check;
 mod edge;
 mod middlewares;
 mod process;
+pub(crate) mod suggest;
 mod tls;
+mod traps;
+pub(crate) mod types;
 mod upstream;
 
 use crate::resolved::Section;

@@ -1,0 +1,452 @@
+//! Holds what was written against the schema: keys, types, units, ranges, words. A value that is wrong is reported
+//! where it stands and replaced by something harmless, so that later stages find only what is wrong besides.
+
+use super::types::{self, Wrong};
+use super::{COMMON, KINDS, Key, Kind as NodeKind, SITE_ROUTE, Type, suggest, traps};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::sources::Sources;
+use crate::value::{Entry, Kind, Span, Table, Value};
+use pn_model::NodePath;
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Kinds that `[defaults.KIND]` may set.
+const DEFAULTS: &[&str] = &["listeners", "sites", "services", "transports"];
+
+/// What the check found besides errors.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// Where secrets stand in the sources.
+    pub redact: Vec<Span>,
+    /// Nodes, and tables in them, of which something was left out.
+    faulty: HashSet<NodePath>,
+}
+
+impl Checked {
+    /// Whether something of this very table was left out.
+    pub(crate) fn faulty(&self, path: &NodePath) -> bool {
+        self.faulty.contains(path)
+    }
+}
+
+/// Checks a whole file tree, and takes out or replaces what is wrong.
+pub(crate) fn root(root: &mut Table, sources: &Sources, out: &mut Diagnostics) -> Checked {
+    let mut check = Check { sources, out, path: Vec::new(), checked: Checked::default() };
+    root.retain(|key, entry| {
+        check.path.push(Arc::clone(key));
+        let keep = check.section(key, entry);
+        check.path.pop();
+        keep
+    });
+    check.checked
+}
+
+pub(super) struct Check<'a> {
+    pub(super) sources: &'a Sources,
+    pub(super) out: &'a mut Diagnostics,
+    path: Vec<Arc<str>>,
+    checked: Checked,
+}
+
+impl Check<'_> {
+    fn section(&mut self, key: &str, entry: &mut Entry) -> bool {
+        if key == "defaults" {
+            return self.each(entry, Self::defaults);
+        }
+        let Some(kind) = super::kind(key) else {
+            let known = KINDS.iter().map(|kind| kind.table).chain(["defaults", "include"]);
+            let help = suggest::did_you_mean(key, known).or_else(|| suggest::belongs(key));
+            let message = format!("unknown table or key `{key}` at the top of the file");
+            self.report("unknown-key", message, entry.key_span, help);
+            return false;
+        };
+        if kind.section.is_none() {
+            self.later(key, entry.key_span);
+            return false;
+        }
+        if !kind.named {
+            return self.node(kind, entry);
+        }
+        self.each(entry, |check, name, entry| check.named(kind, name, entry))
+    }
+
+    /// Every entry of a table, each with its key on the path.
+    fn each(
+        &mut self,
+        entry: &mut Entry,
+        mut step: impl FnMut(&mut Self, &Arc<str>, &mut Entry) -> bool,
+    ) -> bool {
+        let Kind::Table(table) = &mut entry.value.kind else {
+            self.wrong_type(&entry.value, "a table", None);
+            return false;
+        };
+        table.retain(|key, entry| {
+            self.path.push(Arc::clone(key));
+            let keep = step(self, key, entry);
+            self.path.pop();
+            keep
+        });
+        true
+    }
+
+    fn defaults(&mut self, name: &Arc<str>, entry: &mut Entry) -> bool {
+        let known = super::kind(name).filter(|kind| DEFAULTS.contains(&kind.table));
+        let Some(kind) = known else {
+            if super::kind(name).is_some_and(|kind| kind.section.is_none()) {
+                self.later(name, entry.key_span);
+                return false;
+            }
+            let help = suggest::did_you_mean(name, DEFAULTS.iter().copied())
+                .unwrap_or_else(|| format!("there are defaults of {}", DEFAULTS.join(", ")));
+            self.report("unknown-key", format!("`{name}` have no defaults"), entry.key_span, Some(help));
+            return false;
+        };
+        if let Some(table) = entry.value.as_table() {
+            for key in ["extends", "abstract", "unset", "hosts"] {
+                if let Some(found) = table.entry(key).filter(|_| key != "hosts" || kind.table == "sites") {
+                    let message = format!("`{key}` cannot be a default");
+                    self.report(
+                        "unknown-key",
+                        message,
+                        found.key_span,
+                        Some("write it in the nodes themselves".into()),
+                    );
+                }
+            }
+        }
+        self.node(kind, entry)
+    }
+
+    fn named(&mut self, kind: &'static NodeKind, name: &Arc<str>, entry: &mut Entry) -> bool {
+        if kind.table != "sites" && !is_name(name) {
+            let message = format!("`{name}` is not a name");
+            let help =
+                "names are lower-case letters, digits and hyphens, and do not start with a hyphen".to_owned();
+            self.report("bad-name", message, entry.key_span, Some(help));
+        }
+        if kind.table == "sites" && traps::unquoted_host(self, name, entry) {
+            return false;
+        }
+        self.node(kind, entry)
+    }
+
+    fn node(&mut self, kind: &'static NodeKind, entry: &mut Entry) -> bool {
+        let Kind::Table(table) = &mut entry.value.kind else {
+            let help =
+                kind.named.then(|| format!("write `[{}]` and its keys below", NodePath(self.path.clone())));
+            self.wrong_type(&entry.value, "a table", help);
+            return false;
+        };
+        let common = if kind.inherits { COMMON } else { &[] };
+        self.keys(table, kind.keys, common, Some(kind));
+        self.exclusive(kind, table);
+        self.unset(kind, table);
+        true
+    }
+
+    /// Two keys of a group in one node.
+    fn exclusive(&mut self, kind: &'static NodeKind, table: &mut Table) {
+        for group in kind.groups {
+            let mut own = group.keys.iter().filter_map(|&key| Some((key, table.entry(key)?.key_span)));
+            let Some((first, first_span)) = own.next() else { continue };
+            let Some((second, span)) = own.next() else { continue };
+            let message = format!("`{first}` and `{second}` exclude each other in `{}`", self.here());
+            let found =
+                Diagnostic::error("kind-key", message).at(span, "this one").at(first_span, "and this one");
+            self.out.push(found.help("keep one of them"));
+            table.remove(second);
+        }
+    }
+
+    fn unset(&mut self, kind: &'static NodeKind, table: &Table) {
+        for item in table.items("unset") {
+            let Some(name) = item.as_str().filter(|name| kind.key(name).is_none()) else { continue };
+            let help = suggest::did_you_mean(name, kind.keys.iter().map(|key| key.name));
+            self.report(
+                "unknown-key",
+                format!("`unset` names `{name}`, which is no key here"),
+                item.span,
+                help,
+            );
+        }
+    }
+
+    /// The keys of one table. `kind` is the node's, for messages about misplaced keys.
+    fn keys(
+        &mut self,
+        table: &mut Table,
+        keys: &'static [Key],
+        common: &'static [Key],
+        kind: Option<&'static NodeKind>,
+    ) {
+        table.retain(|name, entry| {
+            let Some(key) = keys.iter().chain(common).find(|key| *key.name == **name) else {
+                self.unknown(name, entry, keys.iter().chain(common).map(|key| key.name), kind);
+                self.checked.faulty.insert(NodePath(self.path.clone()));
+                return false;
+            };
+            self.path.push(Arc::clone(name));
+            let keep = self.key(key, entry);
+            self.path.pop();
+            if !keep {
+                self.checked.faulty.insert(NodePath(self.path.clone()));
+            }
+            keep
+        });
+    }
+
+    fn key(&mut self, key: &'static Key, entry: &mut Entry) -> bool {
+        if key.later {
+            self.later(&self.here(), entry.key_span);
+            return false;
+        }
+        if key.secret {
+            self.hide(&mut entry.value);
+        }
+        self.value(&mut entry.value, &key.ty)
+    }
+
+    fn unknown<'k>(
+        &mut self,
+        name: &str,
+        entry: &Entry,
+        known: impl Iterator<Item = &'k str> + Clone,
+        kind: Option<&NodeKind>,
+    ) {
+        if kind.is_some_and(|kind| std::ptr::eq(kind, &SITE_ROUTE)) && traps::site_key(self, name, entry) {
+            return;
+        }
+        let listed = || {
+            let all: Vec<_> = known.clone().map(|key| format!("`{key}`")).collect();
+            (all.len() <= 12).then(|| format!("its keys are {}", all.join(", ")))
+        };
+        let help =
+            suggest::did_you_mean(name, known.clone()).or_else(|| suggest::belongs(name)).or_else(listed);
+        let message = format!("unknown key `{name}` in `{}`", self.here());
+        self.report("unknown-key", message, entry.key_span, help);
+    }
+
+    /// Whether the value is kept.
+    fn value(&mut self, value: &mut Value, ty: &'static Type) -> bool {
+        if value.absent && matches!(value.kind, Kind::String(_)) {
+            return Self::replace(value, ty);
+        }
+        if value.secret {
+            types::coerce(ty, value);
+        }
+        if !types::fits(ty, value) {
+            self.wrong_type(value, &types::describe(ty), hint(ty, value));
+            return Self::replace(value, ty);
+        }
+        match ty {
+            Type::Either(types) => self.either(value, types, ty),
+            Type::List(inner) => self.items(value, inner),
+            Type::OneOrMany(inner) if value.as_array().is_some() => self.items(value, inner),
+            Type::OneOrMany(inner) => self.value(value, inner),
+            Type::Table(keys) => self.table(value, keys),
+            Type::Short(key, keys) => {
+                expand(value, key);
+                self.table(value, keys)
+            }
+            Type::Inline(kind) => self.table(value, kind.keys),
+            Type::Map(inner) | Type::RefMap(_, inner) => self.map(value, inner),
+            Type::Routes => self.routes(value),
+            Type::LaterTable => {
+                self.later(&self.here(), value.span);
+                false
+            }
+            _ => self.scalar(value, ty),
+        }
+    }
+
+    fn scalar(&mut self, value: &mut Value, ty: &'static Type) -> bool {
+        let outcome =
+            traps::regex_escape(self.sources, value, ty).map_or_else(|| types::scalar(ty, value), Err);
+        if let Err(Wrong { code, message, help }) = outcome {
+            let message = format!("`{}` {message}", self.here());
+            self.report(code, message, value.span, help);
+            return Self::replace(value, ty);
+        }
+        if matches!(ty, Type::File | Type::Pem) {
+            anchor(self.sources, value, ty);
+        }
+        true
+    }
+
+    fn either(&mut self, value: &mut Value, types: &'static [Type], whole: &'static Type) -> bool {
+        let mut fitting = types.iter().filter(|ty| types::fits(ty, value));
+        match (fitting.next(), fitting.next()) {
+            (Some(only), None) => self.value(value, only),
+            _ if types.iter().any(|ty| types::fits(ty, value) && types::scalar(ty, value).is_ok()) => true,
+            _ => {
+                let message =
+                    format!("`{}` is {}, but must be {}", self.here(), value.shown(), types::describe(whole));
+                self.report("wrong-value", message, value.span, None);
+                Self::replace(value, whole)
+            }
+        }
+    }
+
+    fn items(&mut self, value: &mut Value, ty: &'static Type) -> bool {
+        if let Kind::Array(items) = &mut value.kind {
+            let mut index = 0;
+            items.retain_mut(|item| {
+                self.path.push(Arc::from(format!("[{index}]")));
+                let keep = self.value(item, ty);
+                self.path.pop();
+                index += 1;
+                keep
+            });
+        }
+        true
+    }
+
+    fn table(&mut self, value: &mut Value, keys: &'static [Key]) -> bool {
+        if let Kind::Table(table) = &mut value.kind {
+            self.keys(table, keys, &[], None);
+        }
+        true
+    }
+
+    fn map(&mut self, value: &mut Value, ty: &'static Type) -> bool {
+        if let Kind::Table(table) = &mut value.kind {
+            table.retain(|key, entry| {
+                self.path.push(Arc::clone(key));
+                let keep = self.value(&mut entry.value, ty);
+                self.path.pop();
+                keep
+            });
+        }
+        true
+    }
+
+    fn routes(&mut self, value: &mut Value) -> bool {
+        let Kind::Table(table) = &mut value.kind else { return false };
+        table.retain(|pattern, entry| {
+            self.path.push(Arc::clone(pattern));
+            let keep = self.route(entry);
+            self.path.pop();
+            keep
+        });
+        true
+    }
+
+    fn route(&mut self, entry: &mut Entry) -> bool {
+        let Kind::Array(items) = &mut entry.value.kind else { return self.node(&SITE_ROUTE, entry) };
+        if items.is_empty() {
+            self.report("wrong-value", format!("`{}` has no entry", self.here()), entry.value.span, None);
+            return false;
+        }
+        let mut index = 0;
+        items.retain_mut(|item| {
+            self.path.push(Arc::from(format!("[{index}]")));
+            let placeholder = Value::new(Kind::Bool(false), item.span);
+            let mut route = Entry { key_span: item.span, value: std::mem::replace(item, placeholder) };
+            let keep = self.node(&SITE_ROUTE, &mut route);
+            *item = route.value;
+            self.path.pop();
+            index += 1;
+            keep
+        });
+        !items.is_empty()
+    }
+
+    /// Puts something harmless in; `false` where there is nothing.
+    fn replace(value: &mut Value, ty: &Type) -> bool {
+        match types::stand_in(ty, value.span) {
+            Some(harmless) => {
+                *value = harmless;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Everything below a key that is secret.
+    fn hide(&mut self, value: &mut Value) {
+        match &mut value.kind {
+            Kind::Array(items) => items.iter_mut().for_each(|item| self.hide(item)),
+            Kind::Table(table) => table.iter_mut().for_each(|(_, entry)| self.hide(&mut entry.value)),
+            _ => {
+                if !value.secret {
+                    self.checked.redact.push(value.span);
+                }
+                value.secret = true;
+            }
+        }
+    }
+
+    fn later(&mut self, what: &str, span: Span) {
+        let help = "remove it; a key that does nothing would promise what is not kept".to_owned();
+        self.report("not-in-this-version", format!("`{what}` is not in this version"), span, Some(help));
+    }
+
+    fn wrong_type(&mut self, value: &Value, wanted: &str, help: Option<String>) {
+        let shown = match value.kind {
+            Kind::Array(_) | Kind::Table(_) => value.type_name().to_owned(),
+            _ => format!(
+                "{} {}",
+                value.type_name().trim_start_matches("an ").trim_start_matches("a "),
+                value.shown()
+            ),
+        };
+        let message = format!("`{}` must be {wanted}, not {shown}", self.here());
+        self.report("wrong-type", message, value.span, help);
+    }
+
+    pub(super) fn report(&mut self, code: &'static str, message: String, span: Span, help: Option<String>) {
+        let found = Diagnostic::error(code, message).at(span, "");
+        self.out.push(Diagnostic { help, ..found });
+    }
+
+    pub(super) fn here(&self) -> String {
+        NodePath(self.path.clone()).to_string()
+    }
+
+    pub(super) fn path(&self) -> &[Arc<str>] {
+        &self.path
+    }
+}
+
+pub(crate) fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.starts_with(plain) && name.chars().all(|c| plain(c) || c == '-')
+}
+
+/// What a wrong type is often a slip for.
+fn hint(ty: &Type, value: &Value) -> Option<String> {
+    match (ty, &value.kind) {
+        (Type::Duration(..), Kind::Integer(number)) => Some(format!("write the unit: \"{number}s\"")),
+        (Type::Integer(..) | Type::Bool | Type::Float(..), Kind::String(text)) if !value.secret => {
+            Some(format!("without quotes: {text}"))
+        }
+        (Type::List(_), Kind::String(text)) if !value.secret => Some(format!("write an array: [\"{text}\"]")),
+        (Type::Choice(..) | Type::Text, Kind::Integer(_) | Kind::Float(_)) => {
+            Some("put it in quotes".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// A string in place of a table with one key.
+fn expand(value: &mut Value, key: &str) {
+    if matches!(value.kind, Kind::String(_)) {
+        let inner = value.clone();
+        let mut table = Table::default();
+        table.insert(Arc::from(key), Entry { key_span: value.span, value: inner });
+        value.kind = Kind::Table(table);
+    }
+}
+
+/// Relative paths start at the file that names them. PEM text from a secret is no path.
+fn anchor(sources: &Sources, value: &mut Value, ty: &Type) {
+    let Kind::String(text) = &value.kind else { return };
+    if matches!(ty, Type::Pem) && (value.secret || text.starts_with("-----BEGIN")) {
+        return;
+    }
+    let Some(source) = sources.get(value.span.file) else { return };
+    if !source.base.as_os_str().is_empty() && Path::new(&**text).is_relative() {
+        value.kind = Kind::String(Arc::from(source.base.join(&**text).display().to_string()));
+    }
+}
