@@ -1,0 +1,75 @@
+"""A gRPC server without generated code: messages are plain bytes. Prints `ready PORT`.
+
+/test.Echo/Unary sends back its message, /test.Echo/Count answers N messages, /test.Echo/Chat sends back each message
+of a stream as it comes; every call ends with the trailer `x-end: done`. /test.Echo/Fail ends with RESOURCE_EXHAUSTED.
+Health is served as grpc.health.v1; with --not-serving it says so.
+"""
+
+import argparse
+from concurrent import futures
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+
+def unary(request, context):
+    end(context)
+    return request
+
+
+def count(request, context):
+    end(context)
+    for number in range(int(request)):
+        yield str(number).encode()
+
+
+def chat(requests, context):
+    end(context)
+    for request in requests:
+        yield request
+
+
+def fail(request, context):
+    end(context)
+    context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "no more, as asked")
+
+
+def end(context):
+    context.set_trailing_metadata((("x-end", "done"),))
+
+
+def credentials(options):
+    with open(options.key, "rb") as key, open(options.cert, "rb") as certificate:
+        return grpc.ssl_server_credentials([(key.read(), certificate.read())])
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--cert")
+    parser.add_argument("--key")
+    parser.add_argument("--not-serving", action="store_true")
+    options = parser.parse_args()
+
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test.Echo", {
+        "Unary": grpc.unary_unary_rpc_method_handler(unary),
+        "Count": grpc.unary_stream_rpc_method_handler(count),
+        "Chat": grpc.stream_stream_rpc_method_handler(chat),
+        "Fail": grpc.unary_unary_rpc_method_handler(fail),
+    })])
+    servicer = health.HealthServicer()
+    kinds = health_pb2.HealthCheckResponse
+    servicer.set("", kinds.NOT_SERVING if options.not_serving else kinds.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    address = f"127.0.0.1:{options.port}"
+    if options.cert:
+        port = server.add_secure_port(address, credentials(options))
+    else:
+        port = server.add_insecure_port(address)
+    server.start()
+    print("ready", port, flush=True)
+    server.wait_for_termination()
+
+
+main()
