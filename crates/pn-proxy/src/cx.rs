@@ -2,6 +2,7 @@
 //! thread; nothing here is locked.
 
 use crate::access_log;
+use crate::exchange::Told;
 use crate::metrics;
 use crate::upstream::Upstreams;
 use crate::worker::WorkerEnv;
@@ -11,7 +12,6 @@ use pn_core::graph::ListenerNode;
 use pn_model::ListenerName;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// One worker: a thread with its runtime, sockets, pools and metric shard.
 pub(crate) struct WorkerCx {
@@ -61,8 +61,10 @@ pub(crate) struct ConnCx {
     pub(crate) listener_name: ListenerName,
     close: Cell<bool>,
     requests: Cell<u32>,
-    /// The listener's node in the generation of this number.
-    listener: RefCell<Option<(u64, Option<Arc<ListenerNode>>)>>,
+    /// Where the listener stands in the generation of this number; no index when it is not in it.
+    listener: Cell<(u64, usize)>,
+    /// How upstreams are told of this connection.
+    pub(crate) told: Told,
 }
 
 impl ConnCx {
@@ -73,21 +75,21 @@ impl ConnCx {
             listener_name,
             close: Cell::new(false),
             requests: Cell::new(0),
-            listener: RefCell::new(None),
+            listener: Cell::new((0, usize::MAX)),
+            told: Told::default(),
         }
     }
 
     /// The listener through which the connection came, as a graph has it. `None` once it was removed.
-    pub(crate) fn listener(&self, current: &Current) -> Option<Arc<ListenerNode>> {
-        let mut cached = self.listener.borrow_mut();
-        match &*cached {
-            Some((generation, node)) if *generation == current.number() => node.clone(),
-            _ => {
-                let node = current.graph().listener(&self.listener_name).cloned();
-                *cached = Some((current.number(), node.clone()));
-                node
-            }
+    pub(crate) fn listener<'g>(&self, current: &'g Current) -> Option<&'g ListenerNode> {
+        let listeners = current.graph().listeners();
+        let (generation, index) = self.listener.get();
+        if generation == current.number() {
+            return listeners.get(index).map(|node| &**node);
         }
+        let found = listeners.iter().position(|node| *node.name() == self.listener_name);
+        self.listener.set((current.number(), found.unwrap_or(usize::MAX)));
+        found.and_then(|index| listeners.get(index)).map(|node| &**node)
     }
 
     /// The connection takes no further requests: `Connection: close`, or GOAWAY.

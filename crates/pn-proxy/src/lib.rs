@@ -2,6 +2,7 @@
 //! the control plane publishes and knows nothing of where they come from.
 
 mod access_log;
+mod builtin;
 mod conn;
 mod cx;
 mod exchange;
@@ -10,4 +11,5 @@ mod plane;
 mod upstream;
 mod worker;
 
+pub use builtin::{Ping, Whoami};
 pub use plane::{Plane, PlaneOptions, StartError};

@@ -7,10 +7,9 @@ use pn_model::HostPattern;
 use pn_model::NodePath;
 use pn_model::site::{CertificateFiles, PemSource};
 use rustls::crypto::CryptoProvider;
-use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{SignatureAlgorithm, SignatureScheme};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, UnixTime};
 use std::net::IpAddr;
 use std::sync::Arc;
 use x509_parser::extensions::GeneralName;
@@ -214,14 +213,6 @@ fn covers(pair: &Pair, host: &HostPattern) -> bool {
             let wildcard = format!("*.{suffix}");
             pair.names.contains(&wildcard)
         }
-        HostPattern::Exact(host) => accepted_by_clients(pair, host).unwrap_or_else(|| pair.is_for(host)),
+        HostPattern::Exact(host) => pair.is_for(host),
     }
-}
-
-/// By the rules of RFC 9525 that clients go by. `None` for what is no server name to them.
-fn accepted_by_clients(pair: &Pair, host: &str) -> Option<bool> {
-    let name = ServerName::try_from(host).ok()?;
-    let leaf = pair.key.cert.first()?;
-    let parsed = ParsedCertificate::try_from(leaf).ok()?;
-    Some(rustls::client::verify_server_name(&parsed, &name).is_ok())
 }

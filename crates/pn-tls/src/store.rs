@@ -147,6 +147,11 @@ impl CertificateStore {
         self.minted.get(at)
     }
 
+    #[cfg(test)]
+    pub(crate) fn minted_count(&self) -> usize {
+        self.minted.iter().map(|shard| shard.load().len()).sum()
+    }
+
     /// Certificates of issuers and minted ones, each once.
     pub fn certificates(&self) -> Vec<CertificateInfo> {
         let mut keys: Vec<Arc<CertifiedKey>> = self.names.load().values().cloned().collect();

@@ -1,4 +1,14 @@
-//! Handshakes in memory between rustls on both sides.
+//! Handshakes in memory between rustls on both sides: what a client meets, not how it is made.
+
+mod choice;
+mod client_auth;
+mod files;
+mod pki;
+mod policies;
+mod resumption;
+mod store;
+mod upstream;
+mod world;
 
 use rustls::time_provider::TimeProvider;
 use rustls_pki_types::UnixTime;
@@ -13,6 +23,11 @@ pub(crate) struct Clock(AtomicU64);
 impl Clock {
     pub(crate) fn at(seconds: u64) -> Arc<Self> {
         Arc::new(Self(AtomicU64::new(seconds)))
+    }
+
+    /// Starts at the real time, which is that of the clients.
+    pub(crate) fn real() -> Arc<Self> {
+        Self::at(UnixTime::now().as_secs())
     }
 
     pub(crate) fn advance(&self, seconds: u64) {

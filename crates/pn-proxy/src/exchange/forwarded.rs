@@ -1,0 +1,264 @@
+//! Who the client is, and how upstreams are told: X-Forwarded-*, X-Real-Ip, Forwarded (RFC 7239), Via (RFC 9110).
+//! Only a trusted peer is believed; what anybody else claims is dropped before ours is written.
+
+use http::Version;
+use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue, VIA};
+use ipnet::IpNet;
+use pn_core::context::Scheme;
+use std::cell::RefCell;
+use std::net::IpAddr;
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// What upstreams take on trust, and so nobody else may set.
+const CLAIMS: [&str; 12] = [
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-port",
+    "x-forwarded-server",
+    "x-forwarded-prefix",
+    "x-forwarded-method",
+    "x-forwarded-uri",
+    "x-forwarded-tls-client-cert",
+    "x-forwarded-tls-client-cert-info",
+    "x-real-ip",
+    "forwarded",
+];
+
+/// Further addresses of X-Forwarded-For that are looked at; a longer list is a mistake or an attack.
+const MAX_HOPS: usize = 64;
+
+/// The client as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Client {
+    pub(crate) ip: IpAddr,
+    pub(crate) scheme: Scheme,
+    /// Whether the peer is a trusted proxy.
+    pub(crate) trusted: bool,
+}
+
+/// Works out the client, and drops what an untrusted peer claims.
+pub(crate) fn client(headers: &mut HeaderMap, peer: IpAddr, tls: bool, trusted: &[IpNet]) -> Client {
+    let direct = if tls { Scheme::Https } else { Scheme::Http };
+    let is_trusted = |ip: IpAddr| trusted.iter().any(|net| net.contains(&ip));
+    if !is_trusted(peer) {
+        for name in CLAIMS {
+            headers.remove(name);
+        }
+        return Client { ip: peer, scheme: direct, trusted: false };
+    }
+    let scheme = match headers.get(PROTO).map(HeaderValue::as_bytes) {
+        Some(b"https" | b"wss") => Scheme::Https,
+        Some(b"http" | b"ws") => Scheme::Http,
+        _ => direct,
+    };
+    Client { ip: from_list(headers, peer, is_trusted), scheme, trusted: true }
+}
+
+/// The first address from the right that no trusted proxy has. A word that is no address ends the search: nothing
+/// further left can be believed.
+fn from_list(headers: &HeaderMap, peer: IpAddr, is_trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
+    let mut client = peer;
+    let lists = headers.get_all(FOR).iter().rev();
+    let words = lists.flat_map(|list| list.as_bytes().rsplit(|&byte| byte == b','));
+    for word in words.take(MAX_HOPS) {
+        let Some(ip) = address(word.trim_ascii()) else { break };
+        client = ip;
+        if !is_trusted(ip) {
+            break;
+        }
+    }
+    client
+}
+
+/// An address with or without port, IPv6 with or without brackets.
+fn address(word: &[u8]) -> Option<IpAddr> {
+    let word = std::str::from_utf8(word).ok()?;
+    if let Ok(ip) = word.parse::<IpAddr>() {
+        return Some(ip.to_canonical());
+    }
+    let (host, _port) = word.rsplit_once(':')?;
+    host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
+}
+
+/// The values of one connection: most requests of a connection are told of in the same words.
+#[derive(Debug, Default)]
+pub(crate) struct Told(RefCell<Option<Words>>);
+
+#[derive(Debug, Clone)]
+struct Words {
+    peer: IpAddr,
+    scheme: Scheme,
+    host: HeaderValue,
+    address: HeaderValue,
+    port: HeaderValue,
+    forwarded: HeaderValue,
+}
+
+/// Tells the upstream where the request came from.
+pub(crate) fn tell(
+    headers: &mut HeaderMap,
+    told: &Told,
+    client: Client,
+    peer: IpAddr,
+    host: &HeaderValue,
+    local_port: Option<u16>,
+    version: Version,
+) {
+    let words = told.words(peer, client.scheme, host, local_port);
+    if client.trusted {
+        append(headers, FOR, &words.address);
+        append(headers, FORWARDED, &words.forwarded);
+        for (name, value) in [(HOST, &words.host), (PORT, &words.port)] {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        headers.insert(REAL_IP, text(&client.ip.to_string()));
+    } else {
+        headers.insert(FOR, words.address.clone());
+        headers.insert(FORWARDED, words.forwarded);
+        headers.insert(HOST, words.host);
+        headers.insert(PORT, words.port);
+        headers.insert(REAL_IP, words.address);
+    }
+    headers.insert(PROTO, HeaderValue::from_static(client.scheme.as_str()));
+    headers.append(VIA, HeaderValue::from_static(via(version)));
+}
+
+impl Told {
+    fn words(&self, peer: IpAddr, scheme: Scheme, host: &HeaderValue, port: Option<u16>) -> Words {
+        let mut cached = self.0.borrow_mut();
+        match &*cached {
+            Some(words) if words.peer == peer && words.scheme == scheme && words.host == host => {
+                words.clone()
+            }
+            _ => cached.insert(Words::new(peer, scheme, host, port)).clone(),
+        }
+    }
+}
+
+impl Words {
+    fn new(peer: IpAddr, scheme: Scheme, host: &HeaderValue, port: Option<u16>) -> Self {
+        let node = match peer {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("\"[{ip}]\""),
+        };
+        let named = host.to_str().unwrap_or_default();
+        let quoted = if named.contains(':') { format!("\"{named}\"") } else { named.to_owned() };
+        let host_part = if named.is_empty() { String::new() } else { format!(";host={quoted}") };
+        let port = port.unwrap_or_else(|| scheme.default_port());
+        Self {
+            peer,
+            scheme,
+            host: host.clone(),
+            address: text(&peer.to_string()),
+            port: text(&port.to_string()),
+            forwarded: text(&format!("for={node}{host_part};proto={}", scheme.as_str())),
+        }
+    }
+}
+
+/// Adds an element to the list that a field is, in one field.
+fn append(headers: &mut HeaderMap, name: HeaderName, value: &HeaderValue) {
+    let mut list = Vec::new();
+    for element in headers.get_all(&name).iter().chain([value]) {
+        if !list.is_empty() {
+            list.extend_from_slice(b", ");
+        }
+        list.extend_from_slice(element.as_bytes());
+    }
+    headers.insert(name, HeaderValue::from_bytes(&list).unwrap_or_else(|_| value.clone()));
+}
+
+fn text(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+fn via(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "1.0 proxy-now",
+        Version::HTTP_2 => "2.0 proxy-now",
+        _ => "1.1 proxy-now",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in fields {
+            map.append(HeaderName::from_static(name), text(value));
+        }
+        map
+    }
+
+    #[track_caller]
+    fn check(peer: &str, list: &str, trusted: &[&str], expected: &str) {
+        let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
+        let mut map = headers(&[("x-forwarded-for", list), ("x-real-ip", "6.6.6.6")]);
+        let client = client(&mut map, peer.parse().unwrap(), false, &trusted);
+        assert_eq!(client.ip, expected.parse::<IpAddr>().unwrap(), "{peer} {list} {trusted:?}");
+        assert_eq!(map.contains_key("x-real-ip"), client.trusted);
+    }
+
+    #[test]
+    fn only_trusted_peers_are_believed() {
+        check("10.0.0.1", "1.2.3.4", &[], "10.0.0.1");
+        check("10.0.0.1", "1.2.3.4", &["10.0.0.0/8"], "1.2.3.4");
+        check("10.0.0.1", "6.6.6.6, 1.2.3.4, 10.0.0.2", &["10.0.0.0/8"], "1.2.3.4");
+        check("10.0.0.1", "10.0.0.3, 10.0.0.2", &["10.0.0.0/8"], "10.0.0.3");
+        check("10.0.0.1", "1.2.3.4, nonsense, 10.0.0.2", &["10.0.0.0/8"], "10.0.0.2");
+        check("10.0.0.1", "[2001:db8::1]:4711", &["10.0.0.0/8"], "2001:db8::1");
+        check("10.0.0.1", "::ffff:1.2.3.4", &["10.0.0.0/8"], "1.2.3.4");
+        check("10.0.0.1", "1.2.3.4:99", &["10.0.0.0/8"], "1.2.3.4");
+    }
+
+    #[test]
+    fn upstreams_are_told_once_and_in_full() {
+        let mut map =
+            headers(&[("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=6.6.6.6"), ("via", "1.1 cdn")]);
+        let peer = "2001:db8::7".parse().unwrap();
+        let host = text("app.example:8443");
+        let who = client(&mut map, peer, true, &[]);
+        tell(&mut map, &Told::default(), who, peer, &host, Some(8443), Version::HTTP_2);
+        for (name, expected) in [
+            ("x-forwarded-for", "2001:db8::7"),
+            ("x-real-ip", "2001:db8::7"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "app.example:8443"),
+            ("x-forwarded-port", "8443"),
+            ("forwarded", "for=\"[2001:db8::7]\";host=\"app.example:8443\";proto=https"),
+        ] {
+            assert_eq!(map.get(name).unwrap(), expected, "{name}");
+        }
+        assert_eq!(map.get_all("via").iter().collect::<Vec<_>>(), ["1.1 cdn", "2.0 proxy-now"]);
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_continued() {
+        let mut map = headers(&[
+            ("x-forwarded-for", "1.2.3.4"),
+            ("x-forwarded-host", "outside.example"),
+            ("x-forwarded-proto", "https"),
+            ("forwarded", "for=1.2.3.4"),
+        ]);
+        let peer = "10.0.0.1".parse().unwrap();
+        let who = client(&mut map, peer, false, &["10.0.0.0/8".parse().unwrap()]);
+        tell(&mut map, &Told::default(), who, peer, &text("inside"), None, Version::HTTP_11);
+        for (name, expected) in [
+            ("x-forwarded-for", "1.2.3.4, 10.0.0.1"),
+            ("x-forwarded-host", "outside.example"),
+            ("x-forwarded-proto", "https"),
+            ("x-real-ip", "1.2.3.4"),
+            ("forwarded", "for=1.2.3.4, for=10.0.0.1;host=inside;proto=https"),
+        ] {
+            assert_eq!(map.get(name).unwrap(), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The request body on its way to a service: filters, progress, and what is counted of it. Read only as fast as the
+//! service takes it.
+
+use super::pipeline::Pipeline;
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use pn_core::{BodyFilter, ErrorKind, ProxyError};
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep};
+
+/// A body of the client's, or a short one of a middleware's.
+#[derive(Debug)]
+pub(crate) struct RequestBody {
+    source: Source,
+    pipeline: Pipeline,
+    trailers: Option<HeaderMap>,
+    progress: Progress,
+    tally: Rc<Tally>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Incoming(Incoming),
+    Memory(Bytes),
+    Ended,
+}
+
+/// What an exchange wants to know of its request body; outlives the body.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Bytes received from the client.
+    pub(crate) received: Cell<u64>,
+    /// Whether anything was asked of the client, so that the body cannot be sent again.
+    pub(crate) begun: Cell<bool>,
+    /// Why the client's side of the exchange failed, where it did.
+    pub(crate) failed: Cell<Option<ErrorKind>>,
+}
+
+/// What a client must keep up with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    pub(crate) idle: Duration,
+    /// Bytes a second over one `idle`; 0: any.
+    pub(crate) min_rate: u32,
+}
+
+impl RequestBody {
+    pub(crate) fn new(incoming: Incoming, pace: Pace, tally: &Rc<Tally>) -> Self {
+        let source = if incoming.is_end_stream() { Source::Ended } else { Source::Incoming(incoming) };
+        Self {
+            source,
+            pipeline: Pipeline::default(),
+            trailers: None,
+            progress: Progress::new(pace),
+            tally: Rc::clone(tally),
+        }
+    }
+
+    pub(crate) fn from_memory(bytes: Bytes) -> Self {
+        let source = if bytes.is_empty() { Source::Ended } else { Source::Memory(bytes) };
+        let pace = Pace { idle: Duration::ZERO, min_rate: 0 };
+        Self {
+            source,
+            pipeline: Pipeline::default(),
+            trailers: None,
+            progress: Progress::new(pace),
+            tally: Rc::default(),
+        }
+    }
+
+    pub(crate) fn filter(&mut self, filters: Vec<Box<dyn BodyFilter>>) {
+        if !filters.is_empty() && !matches!(self.source, Source::Ended) {
+            self.pipeline = Pipeline::new(filters);
+        }
+    }
+
+    /// Whether filters may change the length that the client declared.
+    pub(crate) fn changes_length(&self) -> bool {
+        self.pipeline.changes_length()
+    }
+
+    /// Whether nothing was asked of the client yet, so that another server may be sent the same body.
+    pub(crate) fn untouched(&self) -> bool {
+        !self.tally.begun.get()
+    }
+
+    fn fail(&mut self, error: ProxyError) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+        self.source = Source::Ended;
+        self.tally.failed.set(Some(error.kind));
+        Poll::Ready(Some(Err(error)))
+    }
+
+    /// The next frame from the client; `None` at the end.
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+        match &mut self.source {
+            Source::Ended => Poll::Ready(None),
+            Source::Memory(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.source = Source::Ended;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Source::Incoming(incoming) => {
+                self.tally.begun.set(true);
+                let Poll::Ready(frame) = Pin::new(incoming).poll_frame(cx) else {
+                    return self.progress.poll_late(cx).map(|error| Some(Err(error)));
+                };
+                if frame.is_none() {
+                    self.source = Source::Ended;
+                }
+                if let Some(Ok(frame)) = &frame {
+                    let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+                    self.progress.made(bytes);
+                    self.tally.received.set(self.tally.received.get() + bytes);
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(|cause| aborted(&cause))))
+            }
+        }
+    }
+}
+
+/// hyper tells a body that ends too early from one that breaks the framing only by its text.
+fn aborted(cause: &hyper::Error) -> ProxyError {
+    let kind = if cause.is_parse() { ErrorKind::RequestMalformed } else { ErrorKind::RequestAborted };
+    ProxyError::new(kind).caused_by(cause.to_string())
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = ProxyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(piece) = this.pipeline.pop() {
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
+            if matches!(this.source, Source::Ended) {
+                return Poll::Ready(this.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
+            }
+            let passed = match ready!(this.poll_source(cx)) {
+                None => this.pipeline.finish(),
+                Some(Err(error)) => Err(error),
+                Some(Ok(frame)) if this.pipeline.is_empty() => return Poll::Ready(Some(Ok(frame))),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(piece) => this.pipeline.push(piece),
+                    Err(frame) => {
+                        this.trailers = frame.into_trailers().ok();
+                        Ok(())
+                    }
+                },
+            };
+            if let Err(error) = passed {
+                return this.fail(error);
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.source, Source::Ended) && self.trailers.is_none() && self.pipeline.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            _ if self.pipeline.changes_length() => SizeHint::default(),
+            Source::Ended if self.pipeline.is_empty() => SizeHint::with_exact(0),
+            Source::Ended => SizeHint::default(),
+            Source::Memory(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Incoming(incoming) => incoming.size_hint(),
+        }
+    }
+}
+
+/// Watches that a body goes on. Costs a timer only for bodies that pause.
+#[derive(Debug)]
+struct Progress {
+    pace: Pace,
+    /// Bytes since the timer was set.
+    since: u64,
+    moved: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Progress {
+    fn new(pace: Pace) -> Self {
+        Self { pace, since: 0, moved: false, timer: None }
+    }
+
+    fn made(&mut self, bytes: u64) {
+        self.since += bytes;
+        self.moved = true;
+    }
+
+    /// Ready with the error once the body has paused, or dripped, for too long.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<ProxyError> {
+        if self.pace.idle.is_zero() {
+            return Poll::Pending;
+        }
+        loop {
+            let idle = self.pace.idle;
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(idle)));
+            ready!(timer.as_mut().poll(cx));
+            let least = u64::from(self.pace.min_rate).saturating_mul(idle.as_secs().max(1));
+            if !self.moved {
+                return Poll::Ready(ProxyError::new(ErrorKind::RequestTimeout));
+            }
+            if self.since < least {
+                return Poll::Ready(ProxyError::new(ErrorKind::RequestTooSlow));
+            }
+            self.moved = false;
+            self.since = 0;
+            timer.as_mut().reset(tokio::time::Instant::now() + idle);
+        }
+    }
+}

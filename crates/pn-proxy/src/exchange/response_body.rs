@@ -1,0 +1,173 @@
+//! The response body on its way to the client, and the end of the exchange: whatever way it ends, what the exchange
+//! held is let go and it is counted and logged once.
+
+use super::finish::Finish;
+use super::pipeline::Pipeline;
+use crate::upstream::UpstreamBody;
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pn_core::{BodyFilter, ProxyError};
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// What hyper sends to the client.
+pub(crate) struct ResponseBody {
+    source: ResponseSource,
+    pipeline: Pipeline,
+    trailers: Option<HeaderMap>,
+    finish: Option<Finish>,
+}
+
+/// Where a response body comes from.
+pub(crate) enum ResponseSource {
+    Memory(Bytes),
+    Upstream(UpstreamBody),
+}
+
+impl ResponseSource {
+    pub(crate) const EMPTY: Self = Self::Memory(Bytes::new());
+
+    /// Bytes, where that is known beforehand.
+    pub(crate) fn size(&self) -> Option<u64> {
+        match self {
+            Self::Memory(bytes) => Some(bytes.len() as u64),
+            Self::Upstream(body) => body.size_hint().exact(),
+        }
+    }
+
+    fn is_end(&self) -> bool {
+        match self {
+            Self::Memory(bytes) => bytes.is_empty(),
+            Self::Upstream(body) => body.is_end_stream(),
+        }
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+        match self {
+            Self::Memory(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Memory(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Upstream(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+}
+
+impl ResponseBody {
+    pub(crate) fn new(source: ResponseSource, filters: Vec<Box<dyn BodyFilter>>, finish: Finish) -> Self {
+        Self { source, pipeline: Pipeline::new(filters), trailers: None, finish: Some(finish) }
+    }
+
+    /// The body of a response that changes the protocol: none, and nothing ends with it.
+    pub(crate) fn silent() -> Self {
+        Self { source: ResponseSource::EMPTY, pipeline: Pipeline::default(), trailers: None, finish: None }
+    }
+
+    /// The exchange is over: with an error, or in order.
+    fn end(&mut self, error: Option<&ProxyError>) {
+        if let Some(mut finish) = self.finish.take() {
+            finish.complete(error.map(|error| error.kind));
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+        loop {
+            if let Some(piece) = self.pipeline.pop() {
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
+            if let Some(trailers) = self.trailers.take() {
+                return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+            }
+            match ready!(self.source.poll(cx)) {
+                None => {
+                    self.source = ResponseSource::EMPTY;
+                    let held = std::mem::take(&mut self.pipeline);
+                    return self.drain(held);
+                }
+                Some(Ok(frame)) if !self.pipeline.is_empty() => match frame.into_data() {
+                    Ok(piece) => {
+                        if let Err(error) = self.pipeline.push(piece) {
+                            return Poll::Ready(Some(Err(error)));
+                        }
+                    }
+                    Err(frame) => self.hold_trailers(frame)?,
+                },
+                other => return Poll::Ready(other),
+            }
+        }
+    }
+
+    /// Trailers go last, after what the filters still hold.
+    fn hold_trailers(&mut self, frame: Frame<Bytes>) -> Result<(), ProxyError> {
+        let mut held = std::mem::take(&mut self.pipeline);
+        held.finish()?;
+        self.source = ResponseSource::Memory(collect(&mut held));
+        self.trailers = frame.into_trailers().ok();
+        Ok(())
+    }
+
+    fn drain(&mut self, mut held: Pipeline) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+        if held.is_empty() {
+            return Poll::Ready(None);
+        }
+        if let Err(error) = held.finish() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let rest = collect(&mut held);
+        Poll::Ready((!rest.is_empty()).then(|| Ok(Frame::data(rest))))
+    }
+}
+
+/// What filters give up at the end is small: what a compressor had not filled a block with.
+fn collect(pipeline: &mut Pipeline) -> Bytes {
+    let Some(first) = pipeline.pop() else { return Bytes::new() };
+    let mut rest = Vec::new();
+    while let Some(piece) = pipeline.pop() {
+        rest.extend_from_slice(&piece);
+    }
+    if rest.is_empty() { first } else { [&first[..], &rest].concat().into() }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = ProxyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+        let frame = ready!(self.poll_next(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                let sent = frame.data_ref().map_or(0, Bytes::len) as u64;
+                if let Some(finish) = &mut self.finish {
+                    finish.sent(sent);
+                }
+                // hyper asks no further once it knows the end.
+                if self.is_end_stream() {
+                    self.end(None);
+                }
+            }
+            Some(Err(error)) => self.end(Some(error)),
+            None => self.end(None),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pipeline.is_empty() && self.trailers.is_none() && self.source.is_end()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.source.size().filter(|_| !self.pipeline.changes_length()) {
+            Some(size) => SizeHint::with_exact(size),
+            None => SizeHint::default(),
+        }
+    }
+}
+
+impl fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody").field("size", &self.source.size()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,211 @@
+//! From a request to what its service says: the leaf of splits, upstream servers, and the services that answer from
+//! memory.
+
+use super::env::ExchangeEnv;
+use super::redirect;
+use super::request_body::RequestBody;
+use super::response_body::ResponseSource;
+use crate::upstream::{Guard, Outgoing};
+use http::header::{CONTENT_LENGTH, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
+use http::uri::PathAndQuery;
+use http::{StatusCode, Uri};
+use hyper::upgrade::OnUpgrade;
+use pn_core::graph::{ServersNode, ServiceId, ServiceNode, ServiceNodeKind};
+use pn_core::{ErrorKind, ProxyError, Reply, RequestContext};
+use pn_model::limits::SERVICE_DEPTH;
+use pn_model::service::Respond;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// What goes along with a request.
+pub(crate) struct Delivery {
+    /// The authority as the client wrote it.
+    pub(crate) host: HeaderValue,
+    /// The protocol that the client wants to change to.
+    pub(crate) upgrade: Option<HeaderValue>,
+    /// The client takes trailers.
+    pub(crate) trailers: bool,
+    /// Somebody may ask the context for fields again, so that they are copied.
+    pub(crate) keep_head: bool,
+    pub(crate) body: RequestBody,
+}
+
+/// What a service said.
+pub(crate) struct Served {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) source: ResponseSource,
+    /// Why the proxy itself answers; `None` when a service does.
+    pub(crate) error: Option<ErrorKind>,
+    pub(crate) answered: Option<Answered>,
+    /// The upstream's side of a changed protocol.
+    pub(crate) upgrade: Option<OnUpgrade>,
+    pub(crate) close: bool,
+}
+
+/// The server that answered, and the place that the exchange holds there until it is over.
+pub(crate) struct Answered {
+    pub(crate) server: Arc<str>,
+    pub(crate) retries: u32,
+    pub(crate) _guard: Guard,
+}
+
+impl From<Reply> for Served {
+    fn from(reply: Reply) -> Self {
+        Self {
+            status: reply.status,
+            headers: reply.headers,
+            source: ResponseSource::Memory(reply.body),
+            error: None,
+            answered: None,
+            upgrade: None,
+            close: reply.close,
+        }
+    }
+}
+
+impl From<ProxyError> for Served {
+    fn from(error: ProxyError) -> Self {
+        Self { error: Some(error.kind), ..error.to_reply().into() }
+    }
+}
+
+/// Asks a service without its middlewares: the calls of middlewares, and what `errors` fetches.
+pub(crate) async fn ask(
+    env: &ExchangeEnv,
+    id: ServiceId,
+    cx: &mut RequestContext,
+    delivery: Delivery,
+) -> Result<Served, ProxyError> {
+    let mut choice = Choice::default();
+    let graph = env.current.graph();
+    let mut node = graph.service(id).ok_or_else(unconfigured)?;
+    while let Some(next) = choice.step(env, node, cx)? {
+        node = graph.service(next).ok_or_else(unconfigured)?;
+    }
+    deliver(env, node, cx, delivery, choice).await
+}
+
+/// How a request finds its leaf through splits, and the cookies that make the choice stick.
+#[derive(Default)]
+pub(crate) struct Choice {
+    depth: usize,
+    cookies: SmallVec<[HeaderValue; 2]>,
+}
+
+impl Choice {
+    /// The next service below a split; `None` at a leaf.
+    pub(crate) fn step(
+        &mut self,
+        env: &ExchangeEnv,
+        node: &ServiceNode,
+        cx: &RequestContext,
+    ) -> Result<Option<ServiceId>, ProxyError> {
+        let ServiceNodeKind::Split(split) = &node.kind else { return Ok(None) };
+        self.depth += 1;
+        if self.depth > SERVICE_DEPTH {
+            return Err(unconfigured());
+        }
+        let cookies = cx.head().headers.get_all(COOKIE);
+        let (service, cookie) = env.worker.upstreams.choose_split(split, cookies.iter());
+        self.cookies.extend(cookie);
+        Ok(Some(service))
+    }
+}
+
+/// Asks a leaf.
+pub(crate) async fn deliver(
+    env: &ExchangeEnv,
+    node: &ServiceNode,
+    cx: &mut RequestContext,
+    delivery: Delivery,
+    choice: Choice,
+) -> Result<Served, ProxyError> {
+    cx.set_service(&node.label);
+    let mut served = match &node.kind {
+        ServiceNodeKind::Servers(servers) => send(env, node, servers, cx, delivery).await?,
+        ServiceNodeKind::Respond(respond) => respond_with(respond).into(),
+        ServiceNodeKind::Redirect(redirect) => redirect::by_service(redirect, cx).into(),
+        ServiceNodeKind::Builtin(service) => service.reply(cx).into(),
+        ServiceNodeKind::Split(_) => return Err(unconfigured()),
+    };
+    for cookie in choice.cookies {
+        served.headers.append(SET_COOKIE, cookie);
+    }
+    Ok(served)
+}
+
+async fn send(
+    env: &ExchangeEnv,
+    node: &ServiceNode,
+    servers: &ServersNode,
+    cx: &mut RequestContext,
+    delivery: Delivery,
+) -> Result<Served, ProxyError> {
+    let outgoing = outgoing(env, cx, delivery)?;
+    let answer = env.worker.upstreams.send(servers, &node.label, outgoing, &env.worker.env).await?;
+    let (status, mut headers) = (answer.head.status, answer.head.headers);
+    super::hop::strip(&mut headers);
+    if let Some(cookie) = answer.set_cookie {
+        headers.append(SET_COOKIE, cookie);
+    }
+    Ok(Served {
+        status,
+        headers,
+        source: ResponseSource::Upstream(answer.body),
+        error: None,
+        answered: Some(Answered { server: answer.server, retries: answer.retries, _guard: answer.guard }),
+        upgrade: answer.upgrade,
+        close: false,
+    })
+}
+
+fn outgoing(env: &ExchangeEnv, cx: &mut RequestContext, delivery: Delivery) -> Result<Outgoing, ProxyError> {
+    let mut body = delivery.body;
+    body.filter(cx.take_body_filters());
+    let mut headers = if delivery.keep_head { cx.head().headers.clone() } else { cx.take_headers() };
+    if body.changes_length() {
+        headers.remove(CONTENT_LENGTH);
+    }
+    let method = cx.method().clone();
+    Ok(Outgoing {
+        idempotent: method.is_idempotent(),
+        method,
+        target: target(cx)?,
+        headers,
+        host: delivery.host,
+        body,
+        client_ip: env.client_ip,
+        peer: env.connection.peer,
+        local: env.connection.local,
+        upgrade: delivery.upgrade,
+        trailers: delivery.trailers,
+    })
+}
+
+/// The target in origin form, `*` for `OPTIONS *`.
+fn target(cx: &RequestContext) -> Result<Uri, ProxyError> {
+    let target = match cx.query() {
+        None => PathAndQuery::try_from(cx.path()),
+        Some(query) => PathAndQuery::try_from([cx.path(), "?", query].concat()),
+    };
+    target.map(Uri::from).map_err(|cause| ProxyError::new(ErrorKind::RequestMalformed).caused_by(cause))
+}
+
+fn respond_with(respond: &Respond) -> Reply {
+    let status = StatusCode::from_u16(respond.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut reply = match respond.body.as_str() {
+        "" => Reply::new(status),
+        body => Reply::text(status, body.to_owned()),
+    };
+    for (name, value) in &respond.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            reply.headers.insert(name, value);
+        }
+    }
+    reply
+}
+
+fn unconfigured() -> ProxyError {
+    ProxyError::new(ErrorKind::Unconfigured)
+}

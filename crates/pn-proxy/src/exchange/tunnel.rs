@@ -1,0 +1,45 @@
+//! Tunnels: after a change of protocol (WebSocket and others) bytes go both ways, unread. A tunnel lets its graph go
+//! and keeps only its connection.
+
+use crate::cx::ConnCx;
+use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
+use http::{StatusCode, Version};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use std::rc::Rc;
+use tokio::io::copy_bidirectional_with_sizes;
+
+/// One direction's buffer. Messages are small; bulk over WebSocket still moves 16 KiB a call.
+const BUFFER: usize = 16 << 10;
+
+/// Both ends of a tunnel, before the client has been told.
+pub(crate) struct Tunnel {
+    pub(crate) client: OnUpgrade,
+    pub(crate) upstream: OnUpgrade,
+}
+
+impl Tunnel {
+    /// Joins the ends once hyper has let go of both. `held` lives as long as the tunnel does.
+    pub(crate) fn open(self, conn: Rc<ConnCx>, held: impl Drop + 'static) {
+        tokio::task::spawn_local(async move {
+            let _held = held;
+            let joined = tokio::try_join!(self.client, self.upstream);
+            let Ok((client, upstream)) = joined else { return };
+            let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
+            let copied = copy_bidirectional_with_sizes(&mut client, &mut upstream, BUFFER, BUFFER).await;
+            if let Err(error) = copied {
+                tracing::debug!(listener = %conn.listener_name, %error, "a tunnel broke");
+            }
+        });
+    }
+}
+
+/// What tells the client that the protocol changes: 101 in HTTP/1.1, 200 to an extended CONNECT (RFC 8441).
+pub(crate) fn accept(version: Version, protocol: &HeaderValue, headers: &mut HeaderMap) -> StatusCode {
+    if version == Version::HTTP_2 {
+        return StatusCode::OK;
+    }
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, protocol.clone());
+    StatusCode::SWITCHING_PROTOCOLS
+}
