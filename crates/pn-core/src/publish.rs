@@ -1,5 +1,9 @@
 //! The third move: one atomic swap. The control plane alone holds the publisher; each worker holds a reader with a
 //! handle of its own, so that requests share a graph without touching a counter that another core touches.
+#![expect(
+    clippy::disallowed_types,
+    reason = "the list of wakers is locked when a worker starts and when a graph is published"
+)]
 
 use crate::graph::RouterGraph;
 use crate::plane::Prepared;
@@ -124,6 +128,10 @@ pub struct GraphReader {
 
 /// A worker's handle on a generation; cloned for each request without an atomic operation.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::redundant_allocation,
+    reason = "the Rc is the worker's own count, the Arc is the one it shares"
+)]
 pub struct Current(Rc<Arc<Generation>>);
 
 impl GraphReader {

@@ -15,6 +15,7 @@ pub struct Service {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "made once a generation, and nearly always the large one")]
 pub enum ServiceKind {
     Servers(Servers),
     Split(Split),

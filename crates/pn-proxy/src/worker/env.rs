@@ -1,5 +1,9 @@
 //! What a worker offers middlewares beside upstream calls: time, randomness, timers, and threads for work that would
 //! hold it up.
+#![expect(
+    clippy::disallowed_types,
+    reason = "a blocking thread waits for its next job at this lock; workers do not take it"
+)]
 
 use pn_core::LocalFuture;
 use std::cell::Cell;
