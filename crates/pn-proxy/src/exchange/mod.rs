@@ -76,7 +76,11 @@ pub(crate) async fn serve(
     };
     let protocol = delivery.upgrade.clone();
     let mut passed = Passed::new();
-    let (cx, served) = run(cx, delivery, door, listener, &current, &env, &mut passed).await;
+    let (cx, mut served) = run(cx, delivery, door, listener, &current, &env, &mut passed).await;
+    // What failed on the client's side is told as that, whatever the upstream made of it.
+    if let Some(kind) = tally.failed.get().filter(|_| served.error.is_some()) {
+        served = ProxyError::new(kind).into();
+    }
     finishing.respond(cx, served, &passed, &env, client.zip(protocol)).await
 }
 

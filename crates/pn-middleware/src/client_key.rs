@@ -1,0 +1,57 @@
+//! What counts as one client: a number for the value that a limit is by.
+
+use ahash::RandomState;
+use http::HeaderName;
+use pn_core::{BuildError, RequestContext};
+use pn_model::middleware::ClientKey;
+use std::net::IpAddr;
+
+/// Turns requests into keys. The seed is random, so that nobody can aim at another client's key.
+#[derive(Debug)]
+pub(crate) struct Keyer {
+    by: By,
+}
+
+#[derive(Debug)]
+enum By {
+    ClientIp,
+    PeerIp,
+    Host,
+    Header(HeaderName),
+    All,
+}
+
+impl Keyer {
+    pub(crate) fn new(by: &ClientKey, kind: &str) -> Result<Self, BuildError> {
+        let by = match by {
+            ClientKey::ClientIp => By::ClientIp,
+            ClientKey::PeerIp => By::PeerIp,
+            ClientKey::Host => By::Host,
+            ClientKey::All => By::All,
+            ClientKey::Header(name) => By::Header(
+                HeaderName::try_from(name)
+                    .map_err(|_| BuildError::new([kind, "by"], format!("`{name}` is no field name")))?,
+            ),
+        };
+        Ok(Self { by })
+    }
+
+    /// The key of a request under the seed of the state that it is looked up in.
+    pub(crate) fn key(&self, cx: &RequestContext, seed: &RandomState) -> u64 {
+        match &self.by {
+            By::ClientIp => seed.hash_one(network(cx.client_ip())),
+            By::PeerIp => seed.hash_one(network(cx.peer_ip())),
+            By::Host => seed.hash_one(cx.host()),
+            By::Header(name) => seed.hash_one(cx.header(name).map(http::HeaderValue::as_bytes)),
+            By::All => 1,
+        }
+    }
+}
+
+/// IPv6 by /64, the least that a client is given and can choose from.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => IpAddr::V4(ip),
+        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) & !u128::from(u64::MAX)).into()),
+    }
+}

@@ -1,0 +1,63 @@
+//! `in-flight`: so many requests of one client at a time, each counted until its response has been sent.
+
+use crate::Built;
+use crate::client_key::Keyer;
+use crate::slots::Counts;
+use ahash::RandomState;
+use http::StatusCode;
+use pn_core::{BuildContext, Env, Flow, Middleware, Reply, RequestContext};
+use pn_model::middleware::ClientKey;
+use std::sync::Arc;
+
+#[derive(Debug)]
+struct InFlight {
+    most: u64,
+    keyer: Keyer,
+    counted: Arc<Counted>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    seed: RandomState,
+    counts: Counts,
+}
+
+/// A request's place; several limits of one stack each have theirs.
+#[derive(Default)]
+struct Places(Vec<Place>);
+
+struct Place {
+    counted: Arc<Counted>,
+    at: usize,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.counted.counts.leave(self.at);
+    }
+}
+
+pub(crate) fn build(amount: u64, by: &ClientKey, cx: &mut BuildContext<'_>) -> Built {
+    let keyer = Keyer::new(by, "in-flight")?;
+    // The amount does not define the state: those that are on their way count under a new bound too.
+    let counted = cx.state(&format!("{by:?}"), Counted::default);
+    Ok(Arc::new(InFlight { most: amount, keyer, counted }))
+}
+
+impl Middleware for InFlight {
+    fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
+        let key = self.keyer.key(cx, &self.counted.seed);
+        let Some(at) = self.counted.counts.enter(key, self.most) else {
+            let reply = Reply::text(StatusCode::TOO_MANY_REQUESTS, "429 Too Many Requests\n");
+            return Flow::Respond(Box::new(reply));
+        };
+        let place = Place { counted: Arc::clone(&self.counted), at };
+        match cx.extensions_mut().get_mut::<Places>() {
+            Some(places) => places.0.push(place),
+            None => {
+                cx.extensions_mut().insert(Places(vec![place]));
+            }
+        }
+        Flow::Continue
+    }
+}

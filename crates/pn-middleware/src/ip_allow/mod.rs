@@ -1,0 +1,51 @@
+//! `ip-allow`: lets clients of certain networks in.
+
+use crate::Built;
+use http::{HeaderName, StatusCode};
+use ipnet::IpNet;
+use pn_core::{BuildError, Env, Flow, Middleware, Reply, RequestContext};
+use pn_model::middleware::IpAllow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+#[derive(Debug)]
+struct Allow {
+    ranges: Box<[IpNet]>,
+    depth: usize,
+    status: StatusCode,
+}
+
+pub(crate) fn build(spec: &IpAllow) -> Built {
+    let status = StatusCode::from_u16(spec.status)
+        .map_err(|_| BuildError::new(["ip-allow", "status"], "a status has three digits"))?;
+    let depth = usize::try_from(spec.depth).unwrap_or(usize::MAX);
+    Ok(Arc::new(Allow { ranges: spec.ranges.as_slice().into(), depth, status }))
+}
+
+impl Middleware for Allow {
+    fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
+        let client = if self.depth == 0 { Some(cx.client_ip()) } else { self.by_depth(cx) };
+        let allowed = client.is_some_and(|ip| {
+            let ip = ip.to_canonical();
+            self.ranges.iter().any(|range| range.contains(&ip))
+        });
+        if allowed {
+            return Flow::Continue;
+        }
+        let text =
+            format!("{} {}\n", self.status.as_u16(), self.status.canonical_reason().unwrap_or_default());
+        Flow::Respond(Box::new(Reply::text(self.status, text)))
+    }
+}
+
+impl Allow {
+    /// The Nth address from the right, the peer's own (which this proxy added last) not counted. Nobody where the
+    /// list is shorter or the word is no address: that lets nobody in.
+    fn by_depth(&self, cx: &RequestContext) -> Option<IpAddr> {
+        let lists: Vec<_> = cx.header_all(&FORWARDED_FOR).filter_map(|list| list.to_str().ok()).collect();
+        let mut words = lists.iter().rev().flat_map(|list| list.rsplit(','));
+        words.nth(self.depth)?.trim().parse().ok()
+    }
+}

@@ -1,0 +1,165 @@
+//! A bounded table of atomic cells by key, shared by all workers without a lock: what limits keep for their clients.
+
+use pn_model::limits::CLIENT_KEYS;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Cells that one key may use. Enough that a table at its bound seldom finds them all taken.
+const WAYS: usize = 16;
+
+/// One cell of a key: what it is for, and the cell's value.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    key: AtomicU64,
+    pub(crate) value: AtomicU64,
+}
+
+/// `CLIENT_KEYS` cells, rounded up. A key looks for its cell in one row of `WAYS`; when the row is full, the cell
+/// with the least value goes. Two workers that race for a cell may disagree for one request; nothing is torn.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    slots: Box<[Slot]>,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        let count = CLIENT_KEYS.next_power_of_two();
+        Self { slots: (0..count).map(|_| Slot::default()).collect() }
+    }
+}
+
+impl Slots {
+    /// The cell of a key, with value 0 when it had none.
+    pub(crate) fn slot(&self, key: u64) -> &Slot {
+        // 0 marks an empty cell.
+        let key = key | 1;
+        let row = self.row(key);
+        if let Some(slot) = row.iter().find(|slot| slot.key.load(Relaxed) == key) {
+            return slot;
+        }
+        let least = row.iter().min_by_key(|slot| (slot.key.load(Relaxed) != 0, slot.value.load(Relaxed)));
+        // A row is never empty; the first cell stands in for what cannot happen.
+        let slot = least.unwrap_or(&self.slots[0]);
+        slot.value.store(0, Relaxed);
+        slot.key.store(key, Relaxed);
+        slot
+    }
+
+    fn row(&self, key: u64) -> &[Slot] {
+        let rows = self.slots.len() / WAYS;
+        let row = usize::try_from(key >> 32).unwrap_or_default() % rows;
+        self.slots.get(row * WAYS..(row + 1) * WAYS).unwrap_or(&self.slots)
+    }
+}
+
+/// The same for counts that must be exact: key and count share one word, so that a cell in use is never taken away.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    words: Box<[AtomicU64]>,
+}
+
+const COUNT_BITS: u32 = 24;
+const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
+
+impl Default for Counts {
+    fn default() -> Self {
+        let count = CLIENT_KEYS.next_power_of_two();
+        Self { words: (0..count).map(|_| AtomicU64::new(0)).collect() }
+    }
+}
+
+impl Counts {
+    /// Adds one to a key's count unless that would pass `most`, or every cell of its row is in use. Returns where to
+    /// take it away again.
+    pub(crate) fn enter(&self, key: u64, most: u64) -> Option<usize> {
+        let rows = self.words.len() / WAYS;
+        let base = (usize::try_from(key & 0xffff_ffff).unwrap_or_default() % rows) * WAYS;
+        let tag = key & !COUNT_MASK;
+        // A few rounds: each lost race means that somebody else went on.
+        for _ in 0..64 {
+            let row = (base..base + WAYS).filter_map(|at| Some((at, self.words.get(at)?.load(Relaxed))));
+            let mut free = None;
+            let mut own = None;
+            for (at, word) in row {
+                if word & COUNT_MASK == 0 {
+                    free = free.or(Some((at, word)));
+                }
+                if word & !COUNT_MASK == tag && word & COUNT_MASK != 0 {
+                    own = Some((at, word));
+                    break;
+                }
+            }
+            let (at, word, next) = match (own, free) {
+                (Some((_, word)), _) if word & COUNT_MASK >= most.min(COUNT_MASK) => return None,
+                (Some((at, word)), _) => (at, word, word + 1),
+                (None, Some((at, word))) if most > 0 => (at, word, tag | 1),
+                _ => return None,
+            };
+            if self.words.get(at)?.compare_exchange(word, next, Relaxed, Relaxed).is_ok() {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// Takes one away where `enter` put it.
+    pub(crate) fn leave(&self, at: usize) {
+        if let Some(word) = self.words.get(at) {
+            word.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_keeps_its_cell_and_a_full_row_gives_up_the_least() {
+        let slots = Slots::default();
+        let key = |n: u64| (7 << 32) | (n << 1);
+        for n in 1..=16 {
+            slots.slot(key(n)).value.store(n * 10, Relaxed);
+        }
+        assert_eq!(slots.slot(key(3)).value.load(Relaxed), 30);
+        assert_eq!(slots.slot(key(99)).value.load(Relaxed), 0);
+        assert_eq!(slots.slot(key(3)).value.load(Relaxed), 30, "still there");
+        assert_eq!(slots.slot(key(1)).value.load(Relaxed), 0, "the least had gone");
+    }
+
+    #[test]
+    fn counts_are_exact_and_a_row_in_use_refuses() {
+        let counts = Counts::default();
+        let key = |n: u64| (n << 40) | 5;
+        let first = counts.enter(key(1), 2).unwrap();
+        assert_eq!(counts.enter(key(1), 2), Some(first));
+        assert_eq!(counts.enter(key(1), 2), None);
+        counts.leave(first);
+        assert_eq!(counts.enter(key(1), 2), Some(first));
+        for n in 2..=16 {
+            assert!(counts.enter(key(n), 1).is_some());
+        }
+        assert_eq!(counts.enter(key(17), 1), None, "no cell left");
+        assert_eq!(counts.enter(key(1), 0), None);
+    }
+
+    #[test]
+    fn counts_hold_under_contention() {
+        let counts = Counts::default();
+        let peak = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..20_000 {
+                        if let Some(at) = counts.enter(9, 2) {
+                            let now = counts.words[at].load(Relaxed) & COUNT_MASK;
+                            peak.fetch_max(now, Relaxed);
+                            counts.leave(at);
+                        }
+                    }
+                });
+            }
+        });
+        assert!(peak.load(Relaxed) <= 2);
+        assert!(counts.words.iter().all(|word| word.load(Relaxed) & COUNT_MASK == 0));
+    }
+}
