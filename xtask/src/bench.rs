@@ -19,9 +19,10 @@ pub(crate) enum Bench {
     },
 }
 
-pub(crate) fn run(bench: &Bench) -> Result<()> {
+pub(crate) fn run(bench: Option<Bench>) -> Result<()> {
     match bench {
-        Bench::Compare { options } => compare(options),
+        None => run_command(&mut cargo(&["bench", "--package", "proxy-now-benches"]), 120 * MINUTE),
+        Some(Bench::Compare { options }) => compare(&options),
     }
 }
 

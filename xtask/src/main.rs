@@ -56,9 +56,11 @@ enum Task {
         #[arg(long, default_value_t = 200)]
         reloads: u32,
     },
-    /// Measure
-    #[command(subcommand)]
-    Bench(bench::Bench),
+    /// Measure: without more, the micro-benchmarks
+    Bench {
+        #[command(subcommand)]
+        bench: Option<bench::Bench>,
+    },
     /// Write the generated part of the documentation, docs/reference
     Docs {
         /// Write nothing; fail if a file is not what would be written
@@ -82,7 +84,7 @@ fn main() -> ExitCode {
         Task::Test { no_e2e, filter } => suite::all(!no_e2e, &filter),
         Task::Tidy => tidy::run().and_then(|()| arrows::run()),
         Task::Soak { reloads } => soak::run(reloads),
-        Task::Bench(bench) => bench::run(&bench),
+        Task::Bench { bench } => bench::run(bench),
         Task::Docs { check } => docs::run(check),
         Task::Fuzz { seconds, targets } => fuzz::run(seconds, &targets),
     };

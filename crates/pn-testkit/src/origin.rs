@@ -2,6 +2,8 @@
 
 mod answer;
 mod serve;
+#[cfg(test)]
+mod tests;
 
 use std::convert::Infallible;
 use std::fmt;
