@@ -16,6 +16,7 @@ pub mod reply;
 pub mod router;
 pub mod state;
 pub mod tls;
+pub mod tower;
 
 pub use body::{BodyFilter, BodySink};
 pub use builtin::BuiltinService;

@@ -94,6 +94,21 @@ impl RequestContext {
         }
     }
 
+    /// A context that stands for one that a failed middleware kept. It names nothing and nobody.
+    pub(crate) fn lost() -> Self {
+        let head = RequestHead {
+            method: Method::GET,
+            host: Box::default(),
+            port: None,
+            path: "/".into(),
+            query: None,
+            version: Version::HTTP_11,
+            headers: HeaderMap::new(),
+        };
+        let connection = Connection { listener: Arc::from(""), peer: None, local: None, tls: None };
+        Self::new(head, Rc::new(connection), IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), Scheme::Http)
+    }
+
     pub fn set_route(&mut self, site: &Arc<str>, route: &Arc<str>) {
         self.site = Some(Arc::clone(site));
         self.route = Some(Arc::clone(route));
