@@ -1,8 +1,10 @@
 //! Text to semantic model: reading, merging, inheritance, schema, diagnostics. Compiling the model lives in
 //! `pn-core`, watching files in `pn-control`.
 
+mod checks;
 mod diagnostic;
 mod fs;
+mod htpasswd;
 mod inherit;
 mod load;
 mod lower;

@@ -62,7 +62,7 @@ pub fn load(inputs: &[Input], options: &LoadOptions<'_>) -> Loaded {
     let mut checked = schema::check::root(&mut tree.root, &sources, &mut out);
     sources.redact(std::mem::take(&mut checked.redact));
     let resolved = inherit::resolve(std::mem::take(&mut tree.root), &checked, &mut out);
-    let partial = if tree.incomplete { None } else { lower::model(&resolved, &mut out) };
+    let partial = if tree.incomplete { None } else { lower::model(&resolved, &sources, options, &mut out) };
     let diagnostics = finish(out, &tree, &sources);
     let stands = |d: &Diagnostic| d.severity == Severity::Error || options.strict;
     let model = if diagnostics.iter().any(stands) { None } else { partial.clone() };

@@ -37,6 +37,8 @@ pub(crate) struct Resolved {
     pub(crate) nodes: IndexMap<Section, IndexMap<Arc<str>, Node>>,
     /// Nodes that are only parents; nothing is required of them.
     pub(crate) abstracts: IndexMap<Section, IndexMap<Arc<str>, Node>>,
+    /// What nodes that nobody wrote start from, by the kind key that they get.
+    pub(crate) templates: IndexMap<(Section, &'static str), Node>,
     /// Process-wide sections: present even where nobody wrote them.
     pub(crate) singles: IndexMap<Section, Node>,
 }
@@ -103,6 +105,20 @@ impl Resolved {
 
     pub(crate) fn get(&self, section: Section, name: &str) -> Option<&Node> {
         self.nodes.get(&section)?.get(name)
+    }
+
+    /// A node that nobody wrote, to be given the key: the defaults of its section, complete.
+    pub(crate) fn template(&self, section: Section, key: &'static str) -> Node {
+        let found = self.templates.get(&(section, key)).cloned();
+        found.unwrap_or_else(|| Node {
+            section,
+            name: Arc::from(""),
+            span: Span::NONE,
+            path: NodePath::of([section.name()]),
+            table: Table::default(),
+            unset: Vec::new(),
+            routes: Vec::new(),
+        })
     }
 
     /// Where the node of this name stands if it is abstract, so that a reference to it can say so.

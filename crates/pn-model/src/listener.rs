@@ -29,6 +29,7 @@ pub struct Listener {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BindAddress {
+    /// `[::]` takes IPv4 as well.
     Tcp(SocketAddr),
     Unix(PathBuf),
     /// A socket handed over by systemd, by its name.

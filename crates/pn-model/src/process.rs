@@ -17,6 +17,8 @@ pub struct Runtime {
     pub history: u32,
     /// How long changes of files are gathered before they are read.
     pub debounce: Duration,
+    /// Whether changes of files are taken live without being told.
+    pub watch: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -103,6 +105,7 @@ impl Default for Runtime {
             state_dir: None,
             history: crate::limits::HISTORY_DEFAULT,
             debounce: crate::limits::DEBOUNCE_DEFAULT,
+            watch: true,
         }
     }
 }

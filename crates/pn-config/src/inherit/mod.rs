@@ -212,6 +212,36 @@ fn named(
         let into = if is_abstract { &mut resolved.abstracts } else { &mut resolved.nodes };
         into.entry(section).or_default().insert(Arc::clone(name), node);
     }
+    templates(section, &family, checked, out, resolved);
+}
+
+/// What a node that nobody wrote has: an address in place of a service, a site that only a rule names. One for each
+/// kind key that such a node may have.
+fn templates(
+    section: Section,
+    family: &Family<'_>,
+    checked: &Checked,
+    out: &mut Diagnostics,
+    resolved: &mut Resolved,
+) {
+    let keys: &[&'static str] = match section {
+        Section::Services => &["servers", "respond", "redirect"],
+        Section::Sites => &["to"],
+        _ => return,
+    };
+    for &key in keys {
+        let mut own = Table::default();
+        if section == Section::Services {
+            own.insert(Arc::from(key), built_in(Value::new(Kind::Table(Table::default()), Span::NONE)));
+        }
+        let mut table = family.start("");
+        merge::node(family.kind, &mut table, &own);
+        let (name, path) = (Arc::from(""), NodePath::of([section.name()]));
+        let mut node =
+            Node { section, name, span: Span::NONE, path, table, unset: Vec::new(), routes: Vec::new() };
+        Completion { kind: family.kind, checked, out, silent: true }.node(&mut node, &own);
+        resolved.templates.insert((section, key), node);
+    }
 }
 
 /// The routes of a site as nodes; each starts with the site's own `use`.

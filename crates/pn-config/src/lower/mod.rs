@@ -1,11 +1,45 @@
-//! From the resolved tree to the semantic model: references, hosts, paths, addresses, rules, and the checks that
-//! span more than one node. What a single key may hold is checked before, by the schema.
+//! From the resolved tree to the semantic model: references, hosts, paths, addresses, rules. What a single key may
+//! hold is checked before, by the schema; what spans more than one node after, in `checks`.
+
+mod branches;
+mod context;
+mod listeners;
+mod middlewares;
+mod process;
+mod routes;
+mod rules;
+mod services;
+mod sites;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod transports;
+
+pub(crate) use branches::within;
+pub(crate) use context::{Context, FileUse, FileWhat, Surroundings, one};
 
 use crate::diagnostic::Diagnostics;
 use crate::resolved::Resolved;
+use crate::{checks, load::LoadOptions, sources::Sources};
 use pn_model::Model;
 
 /// The model, as far as it can be built; findings go to `out`. `None` when nothing sensible could be built.
-pub(crate) fn model(_resolved: &Resolved, _out: &mut Diagnostics) -> Option<Model> {
-    Some(Model::default())
+pub(crate) fn model(
+    resolved: &Resolved,
+    sources: &Sources,
+    options: &LoadOptions<'_>,
+    out: &mut Diagnostics,
+) -> Option<Model> {
+    let mut cx = Context::new(resolved, Surroundings { sources, options }, out);
+    process::lower(&mut cx);
+    listeners::lower(&mut cx);
+    tls::lower(&mut cx);
+    transports::lower(&mut cx);
+    middlewares::lower(&mut cx);
+    services::lower(&mut cx);
+    sites::lower(&mut cx);
+    rules::lower(&mut cx);
+    listeners::connect(&mut cx);
+    checks::run(&mut cx);
+    Some(cx.model)
 }

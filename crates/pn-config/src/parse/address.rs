@@ -36,7 +36,7 @@ pub(crate) fn bind_address(text: &str) -> Result<BindAddress, Invalid> {
 }
 
 /// `"127.0.0.1:8079"`, `"[::1]:8079"`, `":8079"` (both families).
-pub(crate) fn socket_address(text: &str) -> Result<SocketAddr, Invalid> {
+fn socket_address(text: &str) -> Result<SocketAddr, Invalid> {
     if let Some(port) = text.strip_prefix(':') {
         return Ok(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), number(port).ok_or_else(|| no_port(text))?));
     }

@@ -9,7 +9,7 @@ mod regex;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use address::{Upstream, bind_address, network, socket_address, upstream};
+pub(crate) use address::{Upstream, bind_address, network, upstream};
 pub(crate) use field::{cookie_name, header_name, header_value, media_type, method};
 pub(crate) use host::{host_name, host_pattern};
 pub(crate) use path::{path_literal, path_pattern, path_prefix};
