@@ -21,9 +21,10 @@ pub(crate) fn all(with_e2e: bool, filter: &[String]) -> Result<()> {
     if with_e2e { end_to_end(filter) } else { Ok(()) }
 }
 
-/// Unit, property and integration tests of every crate.
+/// Unit, property and integration tests of every crate; not the benchmarks, which clippy has built.
 pub(crate) fn rooms(filter: &[String]) -> Result<()> {
-    run(runner(filter).args(["--workspace", "--all-targets", "--exclude", E2E]), LIMIT)
+    let targets = ["--lib", "--bins", "--tests", "--examples"];
+    run(runner(filter).args(["--workspace", "--exclude", E2E]).args(targets), LIMIT)
 }
 
 /// The examples in documentation comments; nextest does not run them.
@@ -50,7 +51,7 @@ fn runner(filter: &[String]) -> Command {
         command.args(filter);
         return command;
     }
-    let mut command = cargo(&["test"]);
+    let mut command = cargo(&["test", "--no-fail-fast"]);
     command.args(filter.first());
     command
 }
