@@ -1,1 +1,29 @@
-//! TODO
+//! Where certificates come from. In this version: the internal CA, with its files, its schedule of renewals, and the
+//! installation of its root into the system's store. Nothing here runs by itself: the control plane drives it and
+//! hands in the time.
+//!
+//! ## The state directory
+//!
+//! ```text
+//! lock                     held by the one process that uses the directory
+//! internal-ca/root.pem     key and certificate of the root, in one file so that they cannot disagree
+//! internal-ca/root.crt     the certificate alone, for people and trust stores; made anew from root.pem
+//! internal-ca/intermediate.pem
+//! internal-ca/leaves/NAME-HASH.pem   key and chain, by the names of the certificate
+//! ```
+//!
+//! Other issuers keep to directories of their own beside `internal-ca`.
+
+pub mod ca;
+mod error;
+mod files;
+pub mod trust;
+
+pub use ca::{Demand, InternalCa, Issued, demands, mint_lifetimes};
+pub use error::AcmeError;
+pub use files::StateDir;
+
+/// What this machine calls itself.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

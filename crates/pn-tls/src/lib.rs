@@ -24,8 +24,10 @@ mod tests;
 
 pub use error::{TlsError, TlsErrorKind, TlsWarning};
 pub use identity::{ClientCertificateExpired, client_identity, finished};
+pub use pair::certified_key;
 pub use pn_core::tls::{ClientIdentity, PolicyId, TlsInfo, TlsSignal};
 pub use rustls::sign::CertifiedKey;
+pub use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 pub use signal::{Hello, normalise_sni, read_signal};
 pub use store::{CertificateInfo, CertificateStore, Mint, Minted};
 pub use table::{Choice, Serve, TlsListener, TlsSite, TlsTable, UNRECOGNIZED_NAME};

@@ -9,7 +9,7 @@ use pn_model::site::{CertificateFiles, PemSource};
 use rustls::crypto::CryptoProvider;
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{SignatureAlgorithm, SignatureScheme};
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use std::net::IpAddr;
 use std::sync::Arc;
 use x509_parser::extensions::GeneralName;
@@ -136,6 +136,15 @@ pub(crate) fn load_client_pair(
     pem: &mut PemReader,
 ) -> Result<Arc<CertifiedKey>, TlsErrorKind> {
     load_pair(files, provider, pem).map(|(pair, _)| pair.key)
+}
+
+/// A chain, leaf first, with its key, ready for the store. The reason when they cannot be read or do not match.
+pub fn certified_key(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<CertifiedKey>, String> {
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    CertifiedKey::from_der(chain, key, &provider).map(Arc::new).map_err(|error| error.to_string())
 }
 
 fn schemes_of(key: &dyn SigningKey) -> Vec<SignatureScheme> {
