@@ -340,11 +340,3 @@ mod tests {
         }
     }
 }
-
-impl std::fmt::Display for PathError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a path that has no normal form")
-    }
-}
-
-impl std::error::Error for PathError {}

@@ -1,0 +1,3 @@
+//! Tests of the router: tables for the rules, generated graphs for the matchers.
+
+mod random;
