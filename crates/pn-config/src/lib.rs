@@ -3,6 +3,7 @@
 
 mod checks;
 mod diagnostic;
+pub mod export;
 mod fs;
 mod htpasswd;
 mod inherit;
