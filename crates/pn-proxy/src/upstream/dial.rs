@@ -123,9 +123,9 @@ impl Target {
         let Some(tls) = &self.tls else {
             return Ok(Dialed { stream: Stream::Plain(plain), h2: self.speaks == Speaks::H2, peer });
         };
-        let tls = tls.as_ref().map_err(|reason| {
-            ProxyError::new(ErrorKind::Unconfigured).caused_by(*reason).unsent()
-        })?;
+        let tls = tls
+            .as_ref()
+            .map_err(|reason| ProxyError::new(ErrorKind::Unconfigured).caused_by(*reason).unsent())?;
         let (stream, h2) = tls.handshake(plain, only_h1).await?;
         if self.speaks == Speaks::H2 && !h2 {
             let error = ProxyError::new(ErrorKind::TlsProtocol);

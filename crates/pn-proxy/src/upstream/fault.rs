@@ -83,8 +83,9 @@ pub(super) fn refused_by_h2(error: &hyper::Error) -> bool {
 
 /// A response body that broke.
 pub(super) fn reading_body(error: hyper::Error) -> ProxyError {
-    let malformed = source::<io::Error>(&error)
-        .is_some_and(|error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData));
+    let malformed = source::<io::Error>(&error).is_some_and(|error| {
+        matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
+    });
     let kind = if malformed { ErrorKind::ResponseMalformed } else { ErrorKind::ResponseIncomplete };
     ProxyError::new(kind).caused_by(error)
 }

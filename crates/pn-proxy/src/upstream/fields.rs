@@ -4,8 +4,8 @@ use super::payload::BodySlot;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
-    SEC_WEBSOCKET_KEY, TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::response::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -26,8 +26,6 @@ pub(super) struct Facts<'a> {
     pub(super) te_trailers: bool,
     pub(super) expect: bool,
     pub(super) upgrade: Option<&'a HeaderValue>,
-    /// Not for secrets.
-    pub(super) random: u64,
 }
 
 /// Completes the fields for HTTP/1.1. Doing so twice changes nothing more.
@@ -45,10 +43,6 @@ pub(super) fn for_h1(headers: &mut HeaderMap, facts: &Facts<'_>) {
     if let Some(protocol) = facts.upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, protocol.clone());
-        // A client of HTTP/2 sends no key (RFC 8441 section 5).
-        if is_websocket(protocol) && !headers.contains_key(SEC_WEBSOCKET_KEY) {
-            headers.insert(SEC_WEBSOCKET_KEY, websocket_key(facts.random));
-        }
     }
 }
 
@@ -125,7 +119,8 @@ pub(super) fn check_framing(head: &mut Parts) -> Result<(), ProxyError> {
     if one.iter().all(u8::is_ascii_digit) && !one.is_empty() && lengths.next().is_none() {
         return Ok(());
     }
-    let listed = head.headers.get_all(CONTENT_LENGTH).iter().flat_map(|value| value.as_bytes().split(|&b| b == b','));
+    let listed =
+        head.headers.get_all(CONTENT_LENGTH).iter().flat_map(|value| value.as_bytes().split(|&b| b == b','));
     let mut listed = listed.map(<[u8]>::trim_ascii);
     let length = listed.next().unwrap_or_default();
     if length.is_empty() || !length.iter().all(u8::is_ascii_digit) || !listed.all(|other| other == length) {
@@ -163,25 +158,14 @@ pub(super) fn as_switch(head: &mut Parts, protocol: &HeaderValue, client_key: Op
     }
 }
 
-pub(super) fn is_websocket(protocol: &HeaderValue) -> bool {
-    protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
-}
-
-/// The key only shows that the server read the request; it need not be hard to guess.
-fn websocket_key(random: u64) -> HeaderValue {
-    let bytes = (u128::from(random) << 64 | u128::from(random.rotate_left(32))).to_be_bytes();
-    HeaderValue::from_str(&STANDARD.encode(bytes)).unwrap_or_else(|_| HeaderValue::from_static(""))
-}
-
 /// A request's fields, to be sent again where the first attempt has swallowed them. Copies handles, not text.
-pub(super) fn save(headers: &HeaderMap, into: &mut Vec<(HeaderName, HeaderValue)>) {
-    into.clear();
-    into.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+pub(super) fn save(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-pub(super) fn restore(saved: &mut Vec<(HeaderName, HeaderValue)>) -> HeaderMap {
+pub(super) fn restore(saved: Vec<(HeaderName, HeaderValue)>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(saved.len());
-    for (name, value) in saved.drain(..) {
+    for (name, value) in saved {
         headers.append(name, value);
     }
     headers

@@ -111,7 +111,8 @@ impl H2 {
         let asked = tokio::time::Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
-            let says_so = |connection: &Connection<_, _, _>| connection.is_extended_connect_protocol_enabled();
+            let says_so =
+                |connection: &Connection<_, _, _>| connection.is_extended_connect_protocol_enabled();
             if self.running.try_borrow().is_ok_and(|connection| says_so(&connection)) {
                 return true;
             }

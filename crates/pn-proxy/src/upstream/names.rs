@@ -126,7 +126,12 @@ impl Known {
                 if self.failed.replace(Some(kind)).is_none() {
                     let old = self.addresses.borrow().is_some();
                     let cause = failed.err().map(|error| error_text(&error)).unwrap_or_default();
-                    tracing::warn!(name, cause, old_addresses_serve_on = old, "a server's name does not resolve");
+                    tracing::warn!(
+                        name,
+                        cause,
+                        old_addresses_serve_on = old,
+                        "a server's name does not resolve"
+                    );
                 }
                 DNS_TTL_MIN
             }

@@ -97,10 +97,7 @@ impl Body for Payload {
     type Data = Bytes;
     type Error = Broken;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let Some(BodySlot(slot)) = &self.slot else { return Poll::Ready(None) };
         if slot.attempt.get() != self.attempt {
             return Poll::Ready(Some(Err(Broken)));

@@ -7,7 +7,7 @@ mod sticky;
 mod wheel;
 
 pub(super) use outlier::{Outcome, note};
-pub(crate) use split::choose_split;
+pub(super) use split::choose_split;
 pub(super) use sticky::{cookie_value, set_cookie};
 pub(super) use wheel::Wheel;
 
@@ -41,9 +41,8 @@ pub(super) fn choose(
     random: &Random,
     wish: &Wish<'_>,
 ) -> Option<usize> {
-    let may = |index: usize, node: &ServerNode| {
-        node.state.available(wish.now) && !wish.tried.contains(&index)
-    };
+    let may =
+        |index: usize, node: &ServerNode| node.state.available(wish.now) && !wish.tried.contains(&index);
     if let Some(value) = wish.sticky
         && let Some(index) = sticky::find(&service.servers, value, may)
     {

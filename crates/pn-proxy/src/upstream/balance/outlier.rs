@@ -14,7 +14,13 @@ pub(in crate::upstream) enum Outcome {
 }
 
 /// Records the outcome of a request at `now`. The last server that is there is never ejected.
-pub(in crate::upstream) fn note(service: &ServersNode, label: &str, index: usize, outcome: Outcome, now: u64) {
+pub(in crate::upstream) fn note(
+    service: &ServersNode,
+    label: &str,
+    index: usize,
+    outcome: Outcome,
+    now: u64,
+) {
     let (Some(outlier), Some(server)) = (&service.spec.outlier, service.servers.get(index)) else { return };
     if outcome == Outcome::Fine {
         return;

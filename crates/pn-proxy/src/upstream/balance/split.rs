@@ -1,8 +1,8 @@
 //! Which service of a split takes a request.
 
-use super::sticky::{cookie_value, set_cookie};
 use super::scale;
-use http::header::{HeaderMap, HeaderValue};
+use super::sticky::{cookie_value, set_cookie};
+use http::HeaderValue;
 use pn_core::graph::{ServiceId, SplitNode};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -10,9 +10,12 @@ use std::sync::atomic::Ordering::Relaxed;
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The service, and the cookie to set when the split is sticky and the client has none that holds.
-pub(crate) fn choose_split(split: &SplitNode, headers: &HeaderMap) -> Option<(ServiceId, Option<HeaderValue>)> {
+pub(in crate::upstream) fn choose_split<'a>(
+    split: &SplitNode,
+    cookies: impl Iterator<Item = &'a HeaderValue>,
+) -> Option<(ServiceId, Option<HeaderValue>)> {
     let Some(sticky) = &split.sticky else { return by_weight(split).map(|(service, _)| (service, None)) };
-    let kept = cookie_value(headers, &sticky.name)
+    let kept = cookie_value(cookies, &sticky.name)
         .and_then(|value| split.targets.iter().find(|target| *target.cookie == *value));
     if let Some(target) = kept {
         return Some((target.service, None));

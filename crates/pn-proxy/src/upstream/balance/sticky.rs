@@ -1,14 +1,20 @@
 //! Sticky cookies: a client stays with the server, or the part of a split, that it met first.
 
-use http::header::{COOKIE, HeaderMap, HeaderValue};
+use http::HeaderValue;
 use pn_core::graph::ServerNode;
 use pn_model::service::{SameSite, StickyCookie};
 use std::fmt::Write;
 
-/// The value of a cookie in a request. Of several, the first, which browsers make the most specific.
-pub(in crate::upstream) fn cookie_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let fields = headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
-    let pairs = fields.flat_map(|field| field.split(';')).filter_map(|pair| pair.trim().split_once('='));
+/// The value of a cookie in the `Cookie` fields of a request. Of several, the first, which browsers make the most
+/// specific.
+pub(in crate::upstream) fn cookie_value<'a>(
+    fields: impl Iterator<Item = &'a HeaderValue>,
+    name: &str,
+) -> Option<&'a str> {
+    let pairs = fields
+        .filter_map(|field| field.to_str().ok())
+        .flat_map(|field| field.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
     pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.trim_matches('"')).next()
 }
 
@@ -18,7 +24,11 @@ pub(super) fn find(
     value: &str,
     may: impl Fn(usize, &ServerNode) -> bool,
 ) -> Option<usize> {
-    servers.iter().enumerate().find(|&(index, node)| *node.cookie == *value && may(index, node)).map(|(i, _)| i)
+    servers
+        .iter()
+        .enumerate()
+        .find(|&(index, node)| *node.cookie == *value && may(index, node))
+        .map(|(i, _)| i)
 }
 
 /// The `Set-Cookie` field that keeps a client with the server of this value. `None` when the configured name, path or

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Turns that a new wheel is ahead at most, so that setting one up costs little whatever the weights.
 const LEAD_MAX: u64 = 256;
 
-pub(crate) enum Wheel {
+pub(in crate::upstream) enum Wheel {
     /// All weights are equal, or 0: who is next.
     Even(Cell<usize>),
     /// How much each server is due.
@@ -21,9 +21,7 @@ impl Wheel {
     /// A wheel that begins where the last worker's did not, so that workers do not all start with the first server.
     pub(in crate::upstream) fn new(servers: &[ServerNode], state: &BalanceState) -> Self {
         let lead = state.offset.fetch_add(1, Relaxed) % LEAD_MAX;
-        let mut weights = servers.iter().map(|node| node.spec.weight).filter(|&weight| weight > 0);
-        let first = weights.next();
-        let wheel = if weights.all(|weight| Some(weight) == first) {
+        let wheel = if is_even(servers) {
             Self::Even(Cell::new(0))
         } else {
             Self::Weighted(RefCell::new(vec![0; servers.len()].into()))
@@ -32,6 +30,11 @@ impl Wheel {
             wheel.next(servers, |_, node| node.spec.weight > 0);
         }
         wheel
+    }
+
+    /// Whether the wheel can go on for these servers, as many as it was made for.
+    pub(in crate::upstream) fn fits(&self, servers: &[ServerNode]) -> bool {
+        matches!(self, Self::Even(_)) == is_even(servers)
     }
 
     pub(in crate::upstream) fn next(
@@ -48,6 +51,12 @@ impl Wheel {
             Self::Weighted(due) => next_weighted(&mut due.borrow_mut(), servers, may),
         }
     }
+}
+
+fn is_even(servers: &[ServerNode]) -> bool {
+    let mut weights = servers.iter().map(|node| node.spec.weight).filter(|&weight| weight > 0);
+    let first = weights.next();
+    weights.all(|weight| Some(weight) == first)
 }
 
 fn next_weighted(
