@@ -3,6 +3,7 @@
 
 mod checks;
 mod diagnostic;
+pub mod diff;
 pub mod export;
 mod fs;
 mod htpasswd;

@@ -1,6 +1,6 @@
 //! JSON in the order in which it is built, so that what is generated is the same wherever it is generated.
 
-use std::fmt::{Arguments, Write};
+use std::fmt::Arguments;
 
 #[derive(Debug, Clone)]
 pub(super) enum Json {
@@ -46,9 +46,8 @@ impl Json {
     }
 }
 
-/// Writing to a string cannot fail.
 fn push(out: &mut String, text: Arguments<'_>) {
-    drop(out.write_fmt(text));
+    out.push_str(&text.to_string());
 }
 
 fn list<T>(
