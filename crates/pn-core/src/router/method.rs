@@ -20,6 +20,11 @@ impl<'m> MethodKey<'m> {
     pub(super) fn new(name: &'m str) -> Self {
         Self { bit: bit(name), name }
     }
+
+    /// 0 for one that is not known.
+    pub(super) fn bit(self) -> u16 {
+        self.bit
+    }
 }
 
 fn bit(name: &str) -> u16 {
@@ -58,6 +63,18 @@ impl MethodSet {
             set.known |= HEAD;
         }
         set
+    }
+
+    /// The known ones, as their bits.
+    pub(super) fn of_known(known: u16) -> Self {
+        Self { known, ..Self::none() }
+    }
+
+    /// The bits of the known ones that it takes, and whether it takes all others or none of them; `None` when it names
+    /// some.
+    pub(super) fn split(&self) -> (u16, Option<bool>) {
+        let known = if self.complement { !self.known } else { self.known };
+        (known, self.others.is_empty().then_some(self.complement))
     }
 
     pub(super) fn takes(&self, method: MethodKey<'_>) -> bool {

@@ -9,6 +9,7 @@
 
 mod branch;
 mod check;
+mod compiled;
 mod condition;
 mod dnf;
 mod index;
@@ -24,6 +25,7 @@ mod tests;
 mod value;
 
 use ahash::HashMap;
+use compiled::Compiled;
 use pn_model::process::{RouterChoice, RulePriority};
 use pn_model::site::RouteMatch;
 use pn_model::{HostPattern, MiddlewareName, NodePath, RouteName};
@@ -31,6 +33,9 @@ use rules::Rules;
 use sequential::Sequential;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+
+/// Up to so many rules `auto` tries them one by one. Measured: see `docs/routing-cost.md`.
+const SEQUENTIAL_MAX: usize = 4;
 
 /// The routes of a graph, ready to be asked. Immutable; lookups share nothing that one of them writes.
 #[derive(Debug)]
@@ -132,14 +137,23 @@ impl Router {
         Err(errors)
     }
 
-    fn of(rules: &Rules, _choice: RouterChoice) -> Self {
+    fn of(rules: &Rules, choice: RouterChoice) -> Self {
         let mut rules_of: HashMap<u32, usize> = HashMap::default();
         for branch in &rules.branches {
             if let Some(site) = usize::try_from(branch.scope).ok().and_then(|at| rules.scopes.get(at)) {
                 *rules_of.entry(*site).or_default() += 1;
             }
         }
-        let matcher = Matcher::Sequential(Sequential::new(rules));
+        let compiled = match choice {
+            RouterChoice::Auto => rules.branches.len() > SEQUENTIAL_MAX,
+            RouterChoice::Compiled => true,
+            RouterChoice::Sequential => false,
+        };
+        let matcher = if compiled {
+            Matcher::Compiled(Box::new(Compiled::new(rules)))
+        } else {
+            Matcher::Sequential(Sequential::new(rules))
+        };
         Self { matcher, rules: rules.branches.len(), rules_of }
     }
 
@@ -147,6 +161,7 @@ impl Router {
     pub fn lookup(&self, request: &impl RequestView) -> Lookup {
         match &self.matcher {
             Matcher::Sequential(matcher) => matcher.lookup(request),
+            Matcher::Compiled(matcher) => matcher.lookup(request),
         }
     }
 
@@ -154,6 +169,7 @@ impl Router {
     pub fn site_of(&self, host: &str) -> Option<u32> {
         match &self.matcher {
             Matcher::Sequential(matcher) => matcher.site_of(host),
+            Matcher::Compiled(matcher) => matcher.site_of(host),
         }
     }
 
@@ -171,4 +187,5 @@ impl Router {
 #[derive(Debug)]
 enum Matcher {
     Sequential(Sequential),
+    Compiled(Box<Compiled>),
 }
