@@ -14,6 +14,7 @@ fn a_middleware_outside_the_workspace_builds_and_works() {
         .env("CARGO_TARGET_DIR", root.join("target/outside"))
         .output()
         .expect("cargo starts");
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && text.contains("an_id_goes_in_and_comes_back ... ok"), "{text}");
 }
