@@ -1,5 +1,6 @@
 //! Every file in `examples/` runs, and does what its `# expect:` lines say. Addresses are moved to free ports; nothing
 //! else is changed.
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 use pn_testkit::{Authority, Origin, Proxy, Session, TlsOptions, request};
 use std::path::{Path, PathBuf};
@@ -19,7 +20,8 @@ fn every_example_does_what_it_says() {
 fn examples() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
     let files = std::fs::read_dir(folder).expect("the examples").map(|entry| entry.expect("an entry").path());
-    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|ending| ending == "toml")).collect();
+    let mut files: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "toml")).collect();
     files.sort();
     files
 }
@@ -44,7 +46,9 @@ fn run(file: &Path, text: &str, expectations: &[&str]) {
 /// `METHOD URL STATUS [header NAME VALUE]`, or `METHOD URL refused`; a VALUE of `-` means absent.
 fn check(proxy: &Proxy, file: &Path, expectation: &str) {
     let words: Vec<_> = expectation.split_whitespace().collect();
-    let [method, url, status, rest @ ..] = words.as_slice() else { panic!("{}: {expectation}", file.display()) };
+    let [method, url, status, rest @ ..] = words.as_slice() else {
+        panic!("{}: {expectation}", file.display())
+    };
     let (scheme, rest_of_url) = url.split_once("://").expect("a URL");
     let (host, path) = rest_of_url.split_once('/').expect("a path");
     let mut session = match scheme {
