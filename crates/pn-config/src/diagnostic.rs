@@ -27,10 +27,15 @@ pub struct Label {
     pub text: String,
 }
 
+/// Findings of a run that are kept: nobody reads more, and a broken file may have millions.
+const KEPT: usize = 1_000;
+
 /// Everything that was found in a run, in the order it was found.
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
     list: Vec<Diagnostic>,
+    errors: usize,
+    dropped: usize,
 }
 
 // === impl Diagnostic ===
@@ -64,14 +69,25 @@ impl Diagnostic {
 
 impl Diagnostics {
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
-        self.list.push(diagnostic);
+        self.errors += usize::from(diagnostic.severity == Severity::Error);
+        if self.list.len() < KEPT {
+            self.list.push(diagnostic);
+        } else {
+            self.dropped += 1;
+        }
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.list.iter().any(|d| d.severity == Severity::Error)
+        self.errors > 0
     }
 
-    pub(crate) fn into_vec(self) -> Vec<Diagnostic> {
+    /// The findings; the last one says how many were left out. That one is an error if any of all was.
+    pub(crate) fn into_vec(mut self) -> Vec<Diagnostic> {
+        if self.dropped > 0 {
+            let message = format!("{} further findings are not shown", self.dropped);
+            let rest = if self.errors > 0 { Diagnostic::error } else { Diagnostic::warning };
+            self.list.push(rest("too-many-findings", message).help("mend these and check again"));
+        }
         self.list
     }
 }

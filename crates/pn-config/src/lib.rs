@@ -3,8 +3,7 @@
 
 mod checks;
 mod diagnostic;
-pub mod diff;
-pub mod export;
+mod explain;
 mod fs;
 mod htpasswd;
 mod inherit;
@@ -24,6 +23,7 @@ pub use diagnostic::{Diagnostic, Label, Severity};
 pub use fs::{Disk, FileSystem, PathKind};
 pub use load::{Format, Input, LoadOptions, Loaded, load};
 pub use parse::Invalid;
+pub use schema::{cue, json_schema, reference};
 pub use sources::{Place, Sources};
 pub use value::Span;
 

@@ -1,14 +1,16 @@
 //! The way in: what to load and from where, and what came of it.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::explain::explain;
 use crate::fs::FileSystem;
 use crate::resolved::Resolved;
 use crate::sources::{Place, Sources};
 use crate::value::Span;
-use crate::{inherit, lower, read, schema};
+use crate::{inherit, lower, read, render, schema};
 use pn_model::{Model, NodePath};
 use std::path::PathBuf;
 
+/// How to load.
 pub struct LoadOptions<'a> {
     /// Skip what only the real host has: environment, secrets, files that keys name.
     pub offline: bool,
@@ -19,6 +21,17 @@ pub struct LoadOptions<'a> {
     pub fs: &'a dyn FileSystem,
 }
 
+impl std::fmt::Debug for LoadOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { offline, strict, .. } = self;
+        f.debug_struct("LoadOptions")
+            .field("offline", offline)
+            .field("strict", strict)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where configuration comes from.
 #[derive(Debug, Clone)]
 pub enum Input {
     /// A file, or a directory of `*.toml` and `*.json`.
@@ -38,9 +51,9 @@ pub enum Format {
 /// What came of a load.
 #[derive(Debug)]
 pub struct Loaded {
-    /// There when nothing stands against running it.
+    /// There when nothing stands against running it. Never after an offline load, in which values are made up.
     pub model: Option<Model>,
-    /// As far as it can be built despite errors, so that further checks may find more of them. Never run this one.
+    /// As far as it can be built despite errors or offline, so that further checks may find more. Never run this one.
     pub partial: Option<Model>,
     /// Errors first, then by place.
     pub diagnostics: Vec<Diagnostic>,
@@ -56,22 +69,47 @@ pub struct Loaded {
 
 /// Reads, merges, checks and lowers. Finds every error it can in one run, and never panics on what it reads.
 pub fn load(inputs: &[Input], options: &LoadOptions<'_>) -> Loaded {
-    let mut sources = Sources::default();
-    let mut out = Diagnostics::default();
-    let mut tree = read::read(inputs, options, &mut sources, &mut out);
-    let mut checked = schema::check::root(&mut tree.root, &sources, &mut out);
-    sources.redact(std::mem::take(&mut checked.redact));
-    let resolved = inherit::resolve(std::mem::take(&mut tree.root), &checked, &mut out);
-    let partial = if tree.incomplete { None } else { lower::model(&resolved, &sources, options, &mut out) };
-    let diagnostics = finish(out, &tree, &sources);
-    let stands = |d: &Diagnostic| d.severity == Severity::Error || options.strict;
-    let model = if diagnostics.iter().any(stands) { None } else { partial.clone() };
-    let read::Tree { files, directories, secrets, .. } = tree;
-    Loaded { model, partial, diagnostics, sources, files, directories, secrets, resolved }
+    let mut front = Front::new(inputs, options);
+    let partial = if front.tree.incomplete {
+        None
+    } else {
+        lower::model(&front.resolved, &front.sources, options, &mut front.out)
+    };
+    front.finish(partial, options)
+}
+
+/// Everything before lowering.
+pub(crate) struct Front {
+    sources: Sources,
+    out: Diagnostics,
+    tree: read::Tree,
+    resolved: Resolved,
+}
+
+impl Front {
+    pub(crate) fn new(inputs: &[Input], options: &LoadOptions<'_>) -> Self {
+        let mut sources = Sources::default();
+        let mut out = Diagnostics::default();
+        let mut tree = read::read(inputs, options, &mut sources, &mut out);
+        let mut checked = schema::check::root(&mut tree.root, &sources, &mut out);
+        sources.redact(std::mem::take(&mut checked.redact));
+        let resolved = inherit::resolve(std::mem::take(&mut tree.root), &checked, &mut out);
+        Self { sources, out, tree, resolved }
+    }
+
+    pub(crate) fn finish(self, partial: Option<Model>, options: &LoadOptions<'_>) -> Loaded {
+        let Self { sources, out, tree, resolved } = self;
+        let diagnostics = sorted(out, &tree, &sources);
+        let stands = |d: &Diagnostic| d.severity == Severity::Error || options.strict;
+        let runs = !options.offline && !diagnostics.iter().any(stands);
+        let model = if runs { partial.clone() } else { None };
+        let read::Tree { files, directories, secrets, .. } = tree;
+        Loaded { model, partial, diagnostics, sources, files, directories, secrets, resolved }
+    }
 }
 
 /// Leaves out what a syntax error led to, and sorts.
-fn finish(out: Diagnostics, tree: &read::Tree, sources: &Sources) -> Vec<Diagnostic> {
+fn sorted(out: Diagnostics, tree: &read::Tree, sources: &Sources) -> Vec<Diagnostic> {
     let follows = |diagnostic: &Diagnostic| {
         let Some(label) = diagnostic.labels.first() else { return false };
         let syntax = matches!(diagnostic.code, "syntax" | "duplicate-key" | "nesting" | "number" | "date");
@@ -98,6 +136,22 @@ impl Loaded {
     /// The same as a span, for a label.
     pub fn span(&self, path: &NodePath) -> Option<Span> {
         self.resolved.locate(path)
+    }
+
+    /// Every effective value of a node as TOML, each with its file, line and column or `default`; secrets as `***`.
+    /// The node is named as in a table header. The error is a sentence for people.
+    pub fn explain(&self, node: &str) -> Result<String, String> {
+        explain(&self.resolved, &self.sources, node)
+    }
+
+    /// The findings for people.
+    pub fn text(&self, colour: bool) -> String {
+        render::text(&self.diagnostics, &self.sources, colour)
+    }
+
+    /// The findings for machines.
+    pub fn json(&self) -> String {
+        render::json(&self.diagnostics, &self.sources)
     }
 
     pub fn has_errors(&self) -> bool {

@@ -135,14 +135,11 @@ fn excerpt<'a>(
 /// The text with every secret in it covered by stars of the same length.
 fn covered(sources: &Sources, file: FileId, start: usize, end: usize) -> String {
     let text = sources.get(file).and_then(|source| source.text.get(start..end)).unwrap_or("");
-    let secret =
-        |at: usize| sources.redacted(file).any(|span| (span.start as usize..span.end as usize).contains(&at));
-    if sources.redacted(file).next().is_none() {
-        return text.to_owned();
-    }
+    let spans = sources.redacted(file).map(|span| span.start as usize..span.end as usize);
+    let spans: Vec<_> = spans.filter(|span| span.start < end && start < span.end).collect();
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
-        if c != '\n' && secret(start + at) {
+        if c != '\n' && spans.iter().any(|span| span.contains(&(start + at))) {
             out.extend(std::iter::repeat_n('*', c.len_utf8()));
         } else {
             out.push(c);

@@ -45,7 +45,6 @@ pub(crate) struct Resolved {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
-    pub section: Section,
     /// As its key was written; for a route of a site the path pattern.
     pub name: Arc<str>,
     /// The key that names it; `Span::NONE` for built-in nodes.
@@ -55,7 +54,7 @@ pub(crate) struct Node {
     /// Keys that its own `unset` names.
     pub unset: Vec<Arc<str>>,
     /// Routes of a site in the order written: one node for each table of `routes`, so a path may occur twice.
-    pub routes: Vec<Node>,
+    pub routes: Vec<Self>,
 }
 
 impl Section {
@@ -111,7 +110,6 @@ impl Resolved {
     pub(crate) fn template(&self, section: Section, key: &'static str) -> Node {
         let found = self.templates.get(&(section, key)).cloned();
         found.unwrap_or_else(|| Node {
-            section,
             name: Arc::from(""),
             span: Span::NONE,
             path: NodePath::of([section.name()]),

@@ -59,10 +59,6 @@ impl Sources {
         self.files.get(usize::try_from(file.0).ok()?)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.files.len()
-    }
-
     /// What was written at a span.
     pub(crate) fn text(&self, span: Span) -> &str {
         let text =

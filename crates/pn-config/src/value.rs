@@ -3,7 +3,6 @@
 
 use crate::units;
 use indexmap::IndexMap;
-use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -114,7 +113,7 @@ impl Value {
 
     /// An array's elements, or the value itself where one stands for a list of one.
     pub(crate) fn items(&self) -> &[Self] {
-        self.as_array().unwrap_or(std::slice::from_ref(self))
+        self.as_array().unwrap_or_else(|| std::slice::from_ref(self))
     }
 
     /// The text for a message: `***` where the value is secret.
@@ -152,10 +151,6 @@ impl Table {
         &EMPTY
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -187,6 +182,10 @@ impl Table {
 
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Arc<str>, &mut Entry) -> bool) {
         self.entries.retain(|key, entry| keep(key, entry));
+    }
+
+    pub(crate) fn sort_by_key<K: Ord>(&mut self, mut rank: impl FnMut(&str) -> K) {
+        self.entries.sort_by_cached_key(|key, _| rank(key));
     }
 
     /// Later keys keep their order.
@@ -240,10 +239,6 @@ impl Table {
     pub(crate) fn size(&self, key: &str) -> Option<u64> {
         let value = self.get(key)?;
         value.as_integer().map_or_else(|| units::size(value.as_str()?).ok(), |n| u64::try_from(n).ok())
-    }
-
-    pub(crate) fn address(&self, key: &str) -> Option<IpAddr> {
-        self.str(key)?.parse().ok()
     }
 
     /// A table; none when the key is absent.

@@ -9,8 +9,6 @@ mod files;
 mod listeners;
 mod pem;
 mod proxies;
-#[cfg(test)]
-mod tests;
 
 use crate::lower::Context;
 

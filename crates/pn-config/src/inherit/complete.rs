@@ -13,8 +13,10 @@ pub(super) struct Completion<'a> {
     pub kind: &'static NodeKind,
     pub checked: &'a Checked,
     pub out: &'a mut Diagnostics,
-    /// What is missing is no finding: the node is abstract, or another finding explains it.
-    pub silent: bool,
+    /// Only a parent: nothing is required of it.
+    pub is_abstract: bool,
+    /// Something of the node was left out as wrong, so what is missing may be a consequence.
+    pub faulty: bool,
 }
 
 impl Completion<'_> {
@@ -27,9 +29,16 @@ impl Completion<'_> {
         self.misfits(node, own, chosen);
         let place = if node.span.is_none() { Span::NONE } else { node.span };
         self.fill(&mut node.table, self.kind.keys, &node.path, place, chosen);
+        let place = |key: &str| self.kind.keys.iter().position(|own| own.name == key);
+        node.table.sort_by_key(place);
         if self.kind.table == "sites" {
-            routes(node, self.checked, self.out, self.silent);
+            routes(node, self.checked, self.out, self.is_abstract, self.faulty);
         }
+    }
+
+    /// Whether what is missing is no finding. Without another error it always is one: nothing made up may run.
+    fn silent(&self) -> bool {
+        self.is_abstract || (self.faulty && self.out.has_errors())
     }
 
     /// The kind key that the node has, of the group that asks for one.
@@ -38,11 +47,15 @@ impl Completion<'_> {
         if let Some(chosen) = group.keys.iter().find(|key| node.table.has(key)) {
             return Some(chosen);
         }
-        if !self.silent {
+        if self.is_abstract {
+            return None;
+        }
+        if !self.silent() {
             let later = |name: &str| self.kind.key(name).is_some_and(|key| key.later);
             let names: Vec<_> =
                 group.keys.iter().filter(|name| !later(name)).map(|name| format!("`{name}`")).collect();
-            let message = format!("`{}` has no kind", node.path);
+            let lack = if self.kind.table == "routes" { "leads nowhere" } else { "has no kind" };
+            let message = format!("`{}` {lack}", node.path);
             let help = format!("give it one of {}", names.join(", "));
             self.out.push(Diagnostic::error("kind-key", message).at(node.span, "").help(help));
         }
@@ -57,7 +70,7 @@ impl Completion<'_> {
         for key in self.kind.keys.iter().filter(|key| !key.only.is_empty() && !key.only.contains(&chosen)) {
             if node.table.remove(key.name).is_some()
                 && let Some(entry) = own.entry(key.name)
-                && !self.silent
+                && !self.silent()
             {
                 let fits: Vec<_> = key.only.iter().map(|only| format!("`{only}`")).collect();
                 let message = format!("`{}` is for {}, not for `{chosen}`", key.name, fits.join(" and "));
@@ -98,7 +111,8 @@ impl Completion<'_> {
     }
 
     fn missing(&mut self, key: &Key, path: &NodePath, place: Span) {
-        if !self.silent && !self.checked.faulty(path) {
+        let explained = self.checked.faulty(path) && self.out.has_errors();
+        if !self.silent() && !explained {
             let message = format!("`{path}` lacks `{}`", key.name);
             let help = format!("add `{} = ..`: {}", key.name, types::describe(&key.ty));
             self.out.push(Diagnostic::error("missing-key", message).at(place, "").help(help));

@@ -42,7 +42,11 @@ fn append(into: &mut Table, key: &Arc<str>, entry: &Entry) {
         into.insert(Arc::clone(key), entry.clone());
         return;
     };
-    earlier.extend(later.iter().cloned());
+    if earlier.is_empty() {
+        into.insert(Arc::clone(key), entry.clone());
+    } else {
+        earlier.extend(later.iter().cloned());
+    }
 }
 
 fn routes(into: &mut Table, key: &Arc<str>, entry: &Entry) {

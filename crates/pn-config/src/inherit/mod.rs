@@ -9,8 +9,10 @@ use crate::schema::check::Checked;
 use crate::schema::{self, KINDS, Kind as NodeKind, SITE_ROUTE, suggest};
 use crate::value::{Entry, Kind, Span, Table, Value};
 use complete::Completion;
+pub(crate) use complete::default;
 use indexmap::{IndexMap, IndexSet};
 use pn_model::NodePath;
+use pn_model::limits::NESTING;
 use std::sync::Arc;
 
 /// From the checked tree of all files to effective nodes.
@@ -25,22 +27,15 @@ pub(crate) fn resolve(mut root: Table, checked: &Checked, out: &mut Diagnostics)
             let family = Family::new(kind, nodes, defaults.table(kind.table));
             named(section, family, checked, out, &mut resolved);
         } else {
-            resolved.singles.insert(section, single(kind, section, entry, checked, out));
+            resolved.singles.insert(section, single(kind, entry, checked, out));
         }
     }
     resolved
 }
 
-fn single(
-    kind: &'static NodeKind,
-    section: Section,
-    entry: Option<Entry>,
-    checked: &Checked,
-    out: &mut Diagnostics,
-) -> Node {
+fn single(kind: &'static NodeKind, entry: Option<Entry>, checked: &Checked, out: &mut Diagnostics) -> Node {
     let span = entry.as_ref().map_or(Span::NONE, |entry| entry.key_span);
     let mut node = Node {
-        section,
         name: Arc::from(kind.table),
         span,
         path: NodePath::of([kind.table]),
@@ -48,7 +43,7 @@ fn single(
         unset: Vec::new(),
         routes: Vec::new(),
     };
-    Completion { kind, checked, out, silent: false }.node(&mut node, &Table::default());
+    Completion { kind, checked, out, is_abstract: false, faulty: false }.node(&mut node, &Table::default());
     node
 }
 
@@ -126,7 +121,7 @@ impl<'a> Family<'a> {
 
     /// Parents that are not there, and circles.
     fn parents(&self, out: &mut Diagnostics) {
-        let mut done: IndexSet<&str> = IndexSet::new();
+        let mut done: IndexMap<&str, usize> = IndexMap::new();
         for (name, (_, table)) in &self.own {
             let Some(extends) = table.get("extends") else { continue };
             let parent = extends.as_str().unwrap_or("");
@@ -142,42 +137,54 @@ impl<'a> Family<'a> {
         }
     }
 
-    fn circle<'s>(&'s self, name: &'s str, done: &mut IndexSet<&'s str>, out: &mut Diagnostics) {
+    /// Follows parents up to one that was followed before. `done` holds how many parents a node has.
+    fn circle<'s>(&'s self, name: &'s str, done: &mut IndexMap<&'s str, usize>, out: &mut Diagnostics) {
+        let span = |name: &str| self.own.get(name).map_or(Span::NONE, |(_, table)| table.span("extends"));
         let mut chain: IndexSet<&str> = IndexSet::new();
         let mut current = name;
-        while !done.contains(current) {
+        while !done.contains_key(current) {
             if let (at, false) = chain.insert_full(current) {
                 let circle: Vec<_> =
                     chain.iter().skip(at).chain([&current]).map(|name| format!("`{name}`")).collect();
                 let message = format!("`extends` goes in a circle: {}", circle.join(" → "));
-                let span = self.own.get(current).map_or(Span::NONE, |(_, table)| table.span("extends"));
-                out.push(
-                    Diagnostic::error("extends-cycle", message).at(span, "").help("remove one `extends`"),
-                );
+                let found = Diagnostic::error("extends-cycle", message).at(span(current), "");
+                out.push(found.help("remove one `extends`"));
                 break;
             }
             let Some(parent) = self.parent(current) else { break };
             current = parent;
         }
-        done.extend(chain);
+        let first = done.get(current).map_or(0, |depth| depth + 1);
+        for (depth, name) in (first..).zip(chain.into_iter().rev()) {
+            if depth == NESTING + 1 {
+                let message = format!("`{}.{name}` has more than {NESTING} parents", self.kind.table);
+                let found = Diagnostic::error("extends-depth", message).at(span(name), "");
+                out.push(found.help("shorten the chain"));
+            }
+            done.insert(name, depth);
+        }
     }
 
-    /// Whether a value of the node, of one of its parents or of the defaults was left out as wrong, so that what is
-    /// missing may be a consequence.
+    /// Whether a parent is not there, or a value of the node, of a parent or of the defaults was left out as wrong,
+    /// so that what is missing may be a consequence.
     fn faulty(&self, name: &str, checked: &Checked) -> bool {
         let table = self.kind.table;
         if self.defaults.is_some() && checked.faulty(&NodePath::of(["defaults", table])) {
             return true;
         }
         let mut current = Some(name);
-        for _ in 0..=self.own.len() {
+        for _ in 0..NESTING {
             let Some(name) = current else { return false };
             if checked.faulty(&NodePath::of([table, name])) {
                 return true;
             }
-            current = self.parent(name);
+            let parent = self.parent(name);
+            if parent.is_none() && self.own.get(name).is_some_and(|(_, table)| table.has("extends")) {
+                return true;
+            }
+            current = parent;
         }
-        // A circle was reported; what is missing is its consequence.
+        // A circle, or a chain that is too long, was reported; what is missing is its consequence.
         true
     }
 }
@@ -196,18 +203,11 @@ fn named(
         let Some(table) = family.effective.get(name).cloned() else { continue };
         let Some((span, own)) = family.own.get(name) else { continue };
         let path = NodePath::of([Arc::from(section.name()), Arc::clone(name)]);
-        let mut node = Node {
-            section,
-            name: Arc::clone(name),
-            span: *span,
-            path,
-            table,
-            unset: Vec::new(),
-            routes: Vec::new(),
-        };
-        let silent = family.faulty(name, checked);
+        let mut node =
+            Node { name: Arc::clone(name), span: *span, path, table, unset: Vec::new(), routes: Vec::new() };
+        let faulty = family.faulty(name, checked);
         let is_abstract = own.bool("abstract") == Some(true);
-        let mut completion = Completion { kind: family.kind, checked, out, silent: silent || is_abstract };
+        let mut completion = Completion { kind: family.kind, checked, out, is_abstract, faulty };
         completion.node(&mut node, own);
         let into = if is_abstract { &mut resolved.abstracts } else { &mut resolved.nodes };
         into.entry(section).or_default().insert(Arc::clone(name), node);
@@ -237,15 +237,15 @@ fn templates(
         let mut table = family.start("");
         merge::node(family.kind, &mut table, &own);
         let (name, path) = (Arc::from(""), NodePath::of([section.name()]));
-        let mut node =
-            Node { section, name, span: Span::NONE, path, table, unset: Vec::new(), routes: Vec::new() };
-        Completion { kind: family.kind, checked, out, silent: true }.node(&mut node, &own);
+        let mut node = Node { name, span: Span::NONE, path, table, unset: Vec::new(), routes: Vec::new() };
+        Completion { kind: family.kind, checked, out, is_abstract: true, faulty: false }
+            .node(&mut node, &own);
         resolved.templates.insert((section, key), node);
     }
 }
 
 /// The routes of a site as nodes; each starts with the site's own `use`.
-fn routes(site: &mut Node, checked: &Checked, out: &mut Diagnostics, silent: bool) {
+fn routes(site: &mut Node, checked: &Checked, out: &mut Diagnostics, is_abstract: bool, faulty: bool) {
     let Some(entry) = site.table.remove("routes") else { return };
     let base = site.path.child("routes");
     for (pattern, entry) in into_table(entry.value).into_entries() {
@@ -267,8 +267,8 @@ fn routes(site: &mut Node, checked: &Checked, out: &mut Diagnostics, silent: boo
         }
     }
     for route in &mut site.routes {
-        let silent = silent || checked.faulty(&route.path);
-        Completion { kind: &SITE_ROUTE, checked, out, silent }.node(route, &Table::default());
+        let faulty = faulty || checked.faulty(&route.path);
+        Completion { kind: &SITE_ROUTE, checked, out, is_abstract, faulty }.node(route, &Table::default());
     }
 }
 
@@ -284,7 +284,7 @@ fn route(site: &Node, pattern: Arc<str>, path: NodePath, span: Span, mut table: 
             table.insert(Arc::from("use"), entry);
         }
     }
-    Node { section: Section::Sites, name: pattern, span, path, table, unset: Vec::new(), routes: Vec::new() }
+    Node { name: pattern, span, path, table, unset: Vec::new(), routes: Vec::new() }
 }
 
 fn built_in(value: Value) -> Entry {

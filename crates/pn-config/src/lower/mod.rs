@@ -10,7 +10,6 @@ mod routes;
 mod rules;
 mod services;
 mod sites;
-mod targets;
 #[cfg(test)]
 mod tests;
 mod tls;

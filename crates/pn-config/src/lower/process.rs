@@ -17,10 +17,7 @@ pub(super) fn lower(cx: &mut Context<'_>) {
 }
 
 fn section<'a>(cx: &Context<'a>, section: Section) -> &'a Table {
-    match cx.resolved.single(section) {
-        Some(node) => &node.table,
-        None => Table::empty(),
-    }
+    cx.resolved.single(section).map_or_else(|| Table::empty(), |node| &node.table)
 }
 
 fn runtime(cx: &mut Context<'_>) -> Runtime {

@@ -134,8 +134,13 @@ fn first_place(file: FileId, text: &str, range: Range<usize>, root: &Table) -> O
     for key in header.and_then(header_path).unwrap_or_default() {
         table = table.table(&key)?;
     }
-    let key = text.get(start..range.end)?;
-    let (document, _) = DeTable::parse_recoverable(key);
+    let before = text.get(start..range.start)?;
+    if before.contains('=') {
+        // Within an inline table, whose keys the recovered tree does not lead to by header.
+        return None;
+    }
+    let assignment = format!("{} = 0", text.get(start..range.end)?);
+    let (document, _) = DeTable::parse_recoverable(&assignment);
     let name = document.get_ref().keys().next()?.get_ref().to_string();
     let first = table.entry(&name)?.key_span;
     (first.start as usize != range.start).then_some(first)

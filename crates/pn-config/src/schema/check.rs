@@ -8,11 +8,10 @@ use crate::sources::Sources;
 use crate::value::{Entry, Kind, Span, Table, Value};
 use pn_model::NodePath;
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Kinds that `[defaults.KIND]` may set.
-const DEFAULTS: &[&str] = &["listeners", "sites", "services", "transports"];
+pub(super) const DEFAULTS: &[&str] = &["listeners", "sites", "services", "transports"];
 
 /// What the check found besides errors.
 #[derive(Debug, Default)]
@@ -148,14 +147,18 @@ impl Check<'_> {
     /// Two keys of a group in one node.
     fn exclusive(&mut self, kind: &'static NodeKind, table: &mut Table) {
         for group in kind.groups {
-            let mut own = group.keys.iter().filter_map(|&key| Some((key, table.entry(key)?.key_span)));
-            let Some((first, first_span)) = own.next() else { continue };
-            let Some((second, span)) = own.next() else { continue };
-            let message = format!("`{first}` and `{second}` exclude each other in `{}`", self.here());
-            let found =
-                Diagnostic::error("kind-key", message).at(span, "this one").at(first_span, "and this one");
-            self.out.push(found.help("keep one of them"));
-            table.remove(second);
+            let mut own: Vec<_> =
+                group.keys.iter().filter_map(|&key| Some((table.entry(key)?.key_span, key))).collect();
+            own.sort();
+            let [(first_span, first), rest @ ..] = own.as_slice() else { continue };
+            for (span, key) in rest {
+                let message = format!("`{first}` and `{key}` exclude each other in `{}`", self.here());
+                let found = Diagnostic::error("kind-key", message)
+                    .at(*span, "this one")
+                    .at(*first_span, "and this one");
+                self.out.push(found.help("keep one of them"));
+                table.remove(key);
+            }
         }
     }
 
@@ -268,9 +271,7 @@ impl Check<'_> {
             self.report(code, message, value.span, help);
             return Self::replace(value, ty);
         }
-        if matches!(ty, Type::File | Type::Pem) {
-            anchor(self.sources, value, ty);
-        }
+        one_form(value, ty);
         true
     }
 
@@ -278,8 +279,12 @@ impl Check<'_> {
         let mut fitting = types.iter().filter(|ty| types::fits(ty, value));
         match (fitting.next(), fitting.next()) {
             (Some(only), None) => self.value(value, only),
-            _ if types.iter().any(|ty| types::fits(ty, value) && types::scalar(ty, value).is_ok()) => true,
             _ => {
+                let right =
+                    types.iter().find(|ty| types::fits(ty, value) && types::scalar(ty, value).is_ok());
+                if let Some(ty) = right {
+                    return self.scalar(value, ty);
+                }
                 let message =
                     format!("`{}` is {}, but must be {}", self.here(), value.shown(), types::describe(whole));
                 self.report("wrong-value", message, value.span, None);
@@ -419,7 +424,9 @@ fn hint(ty: &Type, value: &Value) -> Option<String> {
     match (ty, &value.kind) {
         (Type::Duration(..), Kind::Integer(number)) => Some(format!("write the unit: \"{number}s\"")),
         (Type::Integer(..) | Type::Bool | Type::Float(..), Kind::String(text)) if !value.secret => {
-            Some(format!("without quotes: {text}"))
+            let mut bare = value.clone();
+            types::coerce(ty, &mut bare);
+            types::fits(ty, &bare).then(|| format!("without quotes: {text}"))
         }
         (Type::List(_), Kind::String(text)) if !value.secret => Some(format!("write an array: [\"{text}\"]")),
         (Type::Choice(..) | Type::Text, Kind::Integer(_) | Kind::Float(_)) => {
@@ -439,14 +446,14 @@ fn expand(value: &mut Value, key: &str) {
     }
 }
 
-/// Relative paths start at the file that names them. PEM text from a secret is no path.
-fn anchor(sources: &Sources, value: &mut Value, ty: &Type) {
-    let Kind::String(text) = &value.kind else { return };
-    if matches!(ty, Type::Pem) && (value.secret || text.starts_with("-----BEGIN")) {
-        return;
-    }
-    let Some(source) = sources.get(value.span.file) else { return };
-    if !source.base.as_os_str().is_empty() && Path::new(&**text).is_relative() {
-        value.kind = Kind::String(Arc::from(source.base.join(&**text).display().to_string()));
+/// A single status code as an integer, one of several or a range as a string.
+fn one_form(value: &mut Value, ty: &Type) {
+    let kind = match (&value.kind, ty) {
+        (Kind::String(text), Type::Status) => text.parse().ok().map(Kind::Integer),
+        (Kind::Integer(number), Type::Statuses) => Some(Kind::String(Arc::from(number.to_string()))),
+        _ => None,
+    };
+    if let Some(kind) = kind {
+        value.kind = kind;
     }
 }

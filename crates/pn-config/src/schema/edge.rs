@@ -212,8 +212,7 @@ pub(crate) static SITE_ROUTE: Kind = Kind {
             "unset",
             Type::List(&Type::Text),
             "Inherited keys that do not apply here; `use` drops the site's middlewares.",
-        )
-        .or(Default::Strings(&[])),
+        ),
     ],
     groups: &[Group { keys: TARGETS, required: false }],
     example: "[sites.\"app.internal\".routes.\"/api/*\"]\nstrip-prefix = true\nto           = \"http://127.0.0.1:3001\"\n",

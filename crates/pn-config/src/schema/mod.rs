@@ -3,13 +3,18 @@
 
 pub(crate) mod check;
 mod edge;
+mod export;
 mod middlewares;
 mod process;
+mod reference;
 pub(crate) mod suggest;
 mod tls;
 mod traps;
 pub(crate) mod types;
 mod upstream;
+
+pub use export::{cue, json_schema};
+pub use reference::reference;
 
 use crate::resolved::Section;
 
@@ -110,17 +115,17 @@ pub(crate) enum Type {
     Rule,
     /// The name of a node of this kind.
     Ref(Section),
-    List(&'static Type),
+    List(&'static Self),
     /// A list, or one value in place of a list of one.
-    OneOrMany(&'static Type),
+    OneOrMany(&'static Self),
     Table(&'static [Key]),
     /// A table, or a string that stands for the table with only this key; lowering sees only tables.
     Short(&'static str, &'static [Key]),
     /// Free keys, values of one type.
-    Map(&'static Type),
+    Map(&'static Self),
     /// Free keys that are names of nodes of this kind.
-    RefMap(Section, &'static Type),
-    Either(&'static [Type]),
+    RefMap(Section, &'static Self),
+    Either(&'static [Self]),
     /// A table with the keys of this kind, written inline.
     Inline(&'static Kind),
     /// A table of a later version.
@@ -170,8 +175,7 @@ pub(crate) const COMMON: &[Key] = &[
         "unset",
         Type::List(&Type::Text),
         "Inherited keys that do not apply here; `use` among them drops inherited middlewares.",
-    )
-    .or(Default::Strings(&[])),
+    ),
 ];
 
 pub(crate) fn kind(table: &str) -> Option<&'static Kind> {
@@ -220,13 +224,11 @@ impl Kind {
         self.keys.iter().chain(common).find(|key| key.name == name)
     }
 
-    /// The group that a key belongs to.
-    pub(crate) fn group(&self, key: &str) -> Option<&'static Group> {
-        self.groups.iter().find(|group| group.keys.contains(&key))
-    }
-
     /// A kind of a later version: known, and refused by name.
     const fn later(table: &'static str, named: bool, doc: &'static str) -> Self {
         Self { table, section: None, named, inherits: false, doc, keys: &[], groups: &[], example: "" }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,9 @@
 
 use super::Type;
 use super::suggest;
+use crate::parse::{self, Invalid};
 use crate::units;
 use crate::value::{Kind, Span, Table, Value};
-use ipnet::IpNet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +57,10 @@ pub(crate) fn describe(ty: &Type) -> String {
         Type::OneOrMany(inner) => format!("{}, or an array of such", describe(inner)),
         Type::Table(_) | Type::Inline(_) | Type::LaterTable => "a table".to_owned(),
         Type::Short(..) => "a string or a table".to_owned(),
-        Type::Map(inner) | Type::RefMap(_, inner) => format!("a table, each value {}", describe(inner)),
+        Type::Map(inner) => format!("a table, each value {}", describe(inner)),
+        Type::RefMap(section, inner) => {
+            format!("a table by names of `{}`, each value {}", section.name(), describe(inner))
+        }
         Type::Routes => "a table of routes by path".to_owned(),
         Type::Either(types) => types.iter().map(describe).collect::<Vec<_>>().join(", or "),
     }
@@ -151,8 +153,8 @@ pub(super) fn scalar(ty: &Type, value: &Value) -> Result<(), Wrong> {
         Type::Rate => units::rate(text).map(drop).map_err(because),
         Type::Status | Type::Statuses => status(ty, value).map_err(because),
         Type::Choice(words, later) => choice(text, value, words, later),
-        Type::Network => network(text).map_err(because),
-        Type::Regex => regex(text).map_err(because),
+        Type::Network => parse::network(text).map(drop).map_err(|error| invalid(value, error)),
+        Type::Regex => parse::regex(text).map(drop).map_err(|error| invalid(value, error)),
         _ if text.is_empty() && never_empty(ty) => {
             Err(Wrong::value(format!("is empty; it takes {}", describe(ty))))
         }
@@ -184,11 +186,11 @@ fn within(value: &Value, inside: bool, ty: &Type) -> Result<(), Wrong> {
 
 fn status(ty: &Type, value: &Value) -> Result<(), String> {
     let text = value.as_integer().map_or_else(|| value.as_str().unwrap_or("").to_owned(), |n| n.to_string());
-    let (low, high) = units::status_range(&text)?;
-    if matches!(ty, Type::Status) && low != high {
-        return Err("one code is wanted, not a range".to_owned());
+    let range = units::status_range(&text);
+    if matches!(ty, Type::Status) && !range.as_ref().is_ok_and(|(low, high)| low == high) {
+        return Err("a status code is a number from 100 to 599".to_owned());
     }
-    Ok(())
+    range.map(drop)
 }
 
 fn choice(text: &str, value: &Value, words: &[&str], later: &[&str]) -> Result<(), Wrong> {
@@ -203,28 +205,21 @@ fn choice(text: &str, value: &Value, words: &[&str], later: &[&str]) -> Result<(
             help: Some(format!("use {}", one_of(words))),
         });
     }
-    let help = if value.secret { None } else { suggest::did_you_mean(text, words.iter().copied()) };
+    // Short words are near to everything.
+    let help = if value.secret || text.len() <= 3 {
+        None
+    } else {
+        suggest::did_you_mean(text, words.iter().copied())
+    };
     let help = help.unwrap_or_else(|| format!("it takes {}", one_of(words)));
     Err(Wrong::value(format!("is {}, which is not known", value.shown())).help(help))
 }
 
-pub(crate) fn network(text: &str) -> Result<(), String> {
-    if text.parse::<IpNet>().is_ok() || text.parse::<IpAddr>().is_ok() {
-        return Ok(());
+fn invalid(value: &Value, error: Invalid) -> Wrong {
+    if value.secret {
+        return Wrong::value("does not hold what it should; the value is secret and not shown".to_owned());
     }
-    Err("neither an address nor a network such as \"10.0.0.0/8\"".to_owned())
-}
-
-/// Syntax only: `limits::REGEX_BYTES` is held when it is compiled.
-pub(crate) fn regex(text: &str) -> Result<(), String> {
-    regex_syntax::parse(text).map(drop).map_err(|error| {
-        let reason = match &error {
-            regex_syntax::Error::Parse(error) => error.kind().to_string(),
-            regex_syntax::Error::Translate(error) => error.kind().to_string(),
-            _ => "it does not compile".to_owned(),
-        };
-        format!("not a regex, {reason}")
-    })
+    Wrong::value(format!("is not valid: {}", error.message)).help(error.help)
 }
 
 /// A value of this type that is as good as any, so that later stages have something to go on. `None` where no value
@@ -279,12 +274,12 @@ pub(super) fn coerce(ty: &Type, value: &mut Value) {
 pub(crate) fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
-    let unit = units.into_iter().find(|&(scale, _)| millis != 0 && millis % scale == 0);
+    let unit = units.into_iter().find(|&(scale, _)| millis != 0 && millis.is_multiple_of(scale));
     unit.map_or_else(|| "0s".to_owned(), |(scale, name)| format!("{}{name}", millis / scale))
 }
 
 pub(crate) fn show_size(bytes: u64) -> String {
     let units = [(1_u64 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B")];
-    let unit = units.into_iter().find(|&(scale, _)| bytes != 0 && bytes % scale == 0);
+    let unit = units.into_iter().find(|&(scale, _)| bytes != 0 && bytes.is_multiple_of(scale));
     unit.map_or_else(|| "0B".to_owned(), |(scale, name)| format!("{}{name}", bytes / scale))
 }

@@ -93,7 +93,7 @@ pub(super) static SERVICES: Kind = Kind {
     inherits: true,
     doc: "Where requests end: servers, a split between services, a fixed response or a redirect. A service with retries picks another server each time, and repeats only idempotent requests unless nothing was sent.",
     keys: &[
-        Key::new("servers", Type::List(&Type::Short("url", SERVER)), "Upstream servers: URLs, or tables with a weight."),
+        Key::new("servers", Type::OneOrMany(&Type::Short("url", SERVER)), "Upstream servers: URLs, or tables with a weight."),
         Key::new("split", Type::RefMap(Section::Services, &Type::Integer(0, 1_000_000)), "Other services and their weights."),
         RESPOND_KEY,
         REDIRECT_KEY,

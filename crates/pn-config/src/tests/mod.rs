@@ -1,9 +1,13 @@
 //! Tests of the whole way from text to findings and effective values, on a file system in memory.
 
 mod inheritance;
+mod inputs;
 mod reading;
 mod schema;
+mod syntax;
+mod values;
 
+use crate::load::Front;
 use crate::{FileSystem, Format, Input, LoadOptions, Loaded, PathKind, load};
 use std::collections::BTreeMap;
 use std::io;
@@ -72,8 +76,27 @@ pub(crate) fn load_files(files: &[(&str, &str)], inputs: &[&str]) -> Loaded {
 }
 
 pub(crate) fn load_with(fs: &Memory, inputs: &[Input], offline: bool) -> Loaded {
-    let env = |name: &str| (name != "UNSET").then(|| format!("env-of-{name}"));
-    load(inputs, &LoadOptions { offline, strict: false, env: &env, fs })
+    load(inputs, &options(fs, offline))
+}
+
+/// Without lowering, so that a test sees only what reading, schema and inheritance find.
+fn front(fs: &Memory, input: Input, offline: bool) -> Loaded {
+    let options = options(fs, offline);
+    Front::new(&[input], &options).finish(None, &options)
+}
+
+fn front_text(text: &str) -> Loaded {
+    let input = Input::Text { name: "t.toml".to_owned(), text: text.to_owned(), format: Format::Auto };
+    front(&Memory::default(), input, false)
+}
+
+fn front_files(files: &[(&str, &str)], input: &str) -> Loaded {
+    front(&Memory::of(files), Input::Path(PathBuf::from(input)), false)
+}
+
+fn options(fs: &Memory, offline: bool) -> LoadOptions<'_> {
+    let env = &|name: &str| (name != "UNSET").then(|| format!("env-of-{name}"));
+    LoadOptions { offline, strict: false, env, fs }
 }
 
 /// The findings, one a line: `file:line:column severity code: message (help) [file:line:column label]`.

@@ -1,3 +1,0 @@
-//! Tests of the router: tables for the rules, generated graphs for the matchers.
-
-mod random;
