@@ -51,9 +51,9 @@ pub(crate) struct Use {
     pub(crate) used: Crate,
 }
 
-/// Every use of one crate by another when the whole workspace is built with its tests.
+/// Every use of one crate by another when the whole workspace is built; what only its tests use is left out.
 pub(crate) fn uses() -> Result<Vec<Use>> {
-    let arguments = ["tree", "--workspace", "--prefix=depth", "--format=\t{p}\t{l}"];
+    let arguments = ["tree", "--workspace", "--edges=normal,build", "--prefix=depth", "--format=\t{p}\t{l}"];
     Ok(parse_tree(&capture(&mut cargo(&arguments))?))
 }
 

@@ -3,6 +3,8 @@
 
 mod checks;
 mod diagnostic;
+pub mod diff;
+pub mod export;
 mod explain;
 mod fs;
 mod htpasswd;

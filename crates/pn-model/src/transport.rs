@@ -21,7 +21,7 @@ pub struct Transport {
     pub path: NodePath,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum UpstreamProtocol {
     /// By the URL's scheme, and ALPN where it is TLS.
     #[default]
@@ -31,7 +31,7 @@ pub enum UpstreamProtocol {
     H2c,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProxyProtocolOut {
     V1,
     V2,
@@ -41,7 +41,8 @@ pub enum ProxyProtocolOut {
 pub struct TransportTimeouts {
     /// Name, TCP and TLS together.
     pub connect: Duration,
-    /// From the end of the request's head to the head of the response. 0: none.
+    /// From the end of the request, or the last piece of its body that the server took, to the head of the response.
+    /// 0: none.
     pub response_header: Duration,
     /// Longest pause between two pieces of a response body. 0: none.
     pub body_idle: Duration,
@@ -50,7 +51,7 @@ pub struct TransportTimeouts {
 }
 
 /// Bounds for the whole process, shared out to the workers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Pool {
     pub idle_per_server: u32,
     /// 0: no limit.

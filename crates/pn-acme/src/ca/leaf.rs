@@ -24,22 +24,16 @@ const BACKDATED: u64 = 3600;
 pub struct Issued {
     pub names: Vec<HostPattern>,
     pub key: Arc<CertifiedKey>,
-    /// Key and chain in PEM. Secret.
-    pub(super) pem: Pem,
     /// Seconds since 1970.
     pub not_after: u64,
     /// Seconds since 1970: a third of its life is left then.
     pub renew_at: u64,
 }
 
-/// Never printed: it holds a key.
-#[derive(Clone)]
-pub(super) struct Pem(pub(super) String);
-
-impl std::fmt::Debug for Pem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
+/// A new certificate with what its file is to hold: key and chain in PEM. Not to be printed.
+pub(super) struct Signed {
+    pub(super) issued: Issued,
+    pub(super) pem: String,
 }
 
 /// What signs: the intermediate of this moment.
@@ -54,7 +48,7 @@ impl Signer {
         names: &[HostPattern],
         lifetime: Duration,
         now: UnixTime,
-    ) -> Result<Issued, AcmeError> {
+    ) -> Result<Signed, AcmeError> {
         let mut params = params();
         params.subject_alt_names = names.iter().map(san).collect::<Result<_, _>>()?;
         params.distinguished_name = common_name(names);
@@ -72,13 +66,8 @@ impl Signer {
             PrivateKeyDer::try_from(key.serialize_der()).map_err(|error| AcmeError::signing(&error))?;
         let key = pn_tls::certified_key(chain, secret).map_err(AcmeError::Signing)?;
         let not_after = params.not_after.unix_timestamp().cast_unsigned();
-        Ok(Issued {
-            names: names.to_vec(),
-            key,
-            pem: Pem(pem),
-            not_after,
-            renew_at: renew_at(now, not_after),
-        })
+        let issued = Issued { names: names.to_vec(), key, not_after, renew_at: renew_at(now, not_after) };
+        Ok(Signed { issued, pem })
     }
 }
 

@@ -2,7 +2,7 @@
 //! signature, so its file is renamed into place but not forced to the disk: thousands of them would make a start slow.
 
 use super::demand::{Demand, is_certifiable};
-use super::leaf::{Issued, Pem, Signer, issued_at, key_id_of, renew_at};
+use super::leaf::{Issued, Signer, issued_at, key_id_of, renew_at};
 use crate::error::AcmeError;
 use crate::files::PrivateDir;
 use pn_model::HostPattern;
@@ -22,7 +22,7 @@ pub(super) struct Leaves {
 #[derive(Debug)]
 struct Held {
     demand: Demand,
-    renew_at: u64,
+    issued: Issued,
 }
 
 impl Leaves {
@@ -42,12 +42,12 @@ impl Leaves {
         for demand in demands {
             let Some(demand) = certifiable(demand) else { continue };
             let file = file_name(&demand);
-            let issued = match self.load(&file, &demand, root, now)? {
+            let issued = match self.known(&file, &demand, root, now)? {
                 Some(issued) => issued,
                 None => self.make(&file, &demand, signer, now)?,
             };
-            held.insert(file, Held { demand, renew_at: issued.renew_at });
-            all.push(issued);
+            all.push(issued.clone());
+            held.insert(file, Held { demand, issued });
         }
         let wanted: BTreeSet<&String> = held.keys().collect();
         for name in self.dir.names()?.iter().filter(|name| !wanted.contains(name)) {
@@ -58,11 +58,11 @@ impl Leaves {
     }
 
     pub(super) fn next_renewal(&self) -> Option<u64> {
-        self.held.values().map(|held| held.renew_at).min()
+        self.held.values().map(|held| held.issued.renew_at).min()
     }
 
     pub(super) fn due(&self, now: UnixTime) -> Vec<Demand> {
-        let due = self.held.values().filter(|held| held.renew_at <= now.as_secs());
+        let due = self.held.values().filter(|held| held.issued.renew_at <= now.as_secs());
         due.map(|held| held.demand.clone()).collect()
     }
 
@@ -71,29 +71,33 @@ impl Leaves {
         for demand in self.due(now) {
             let file = file_name(&demand);
             let issued = self.make(&file, &demand, signer, now)?;
-            self.held.insert(file, Held { demand, renew_at: issued.renew_at });
-            all.push(issued);
+            all.push(issued.clone());
+            self.held.insert(file, Held { demand, issued });
         }
         Ok(all)
     }
 
     fn make(&self, file: &str, demand: &Demand, signer: &Signer, now: UnixTime) -> Result<Issued, AcmeError> {
-        let issued = signer.issue(&demand.names, demand.lifetime, now)?;
-        self.dir.write(file, &issued.pem.0, false)?;
-        Ok(issued)
+        let signed = signer.issue(&demand.names, demand.lifetime, now)?;
+        self.dir.write(file, &signed.pem, false)?;
+        Ok(signed.issued)
     }
 
-    /// `None` when it is to be made anew: there is none, it is damaged, of another root, or due.
-    fn load(
+    /// From memory or the file. `None` when it is to be made anew: there is none, it is damaged, of another root, or
+    /// due.
+    fn known(
         &self,
         file: &str,
         demand: &Demand,
         root: &[u8],
         now: UnixTime,
     ) -> Result<Option<Issued>, AcmeError> {
+        let current = |issued: &Issued| (issued.made_at()..issued.renew_at).contains(&now.as_secs());
+        if let Some(held) = self.held.get(file).filter(|held| current(&held.issued)) {
+            return Ok(Some(held.issued.clone()));
+        }
         let text = self.dir.read(file)?;
-        let issued = text.and_then(|text| parse(text, demand, root));
-        Ok(issued.filter(|issued| now.as_secs() < issued.renew_at && now.as_secs() >= issued.made_at()))
+        Ok(text.and_then(|text| parse(&text, demand, root)).filter(current))
     }
 }
 
@@ -105,7 +109,7 @@ impl Issued {
     }
 }
 
-fn parse(text: String, demand: &Demand, root: &[u8]) -> Option<Issued> {
+fn parse(text: &str, demand: &Demand, root: &[u8]) -> Option<Issued> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<_, _>>().ok()?;
     let [leaf, intermediate] = chain.as_slice() else { return None };
     let (_, issuer) = x509_parser::parse_x509_certificate(intermediate).ok()?;
@@ -119,7 +123,7 @@ fn parse(text: String, demand: &Demand, root: &[u8]) -> Option<Issued> {
     let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).ok()?;
     let key = pn_tls::certified_key(chain, key).ok()?;
     let names = demand.names.clone();
-    Some(Issued { names, key, pem: Pem(text), not_after, renew_at: renew_at(made, not_after) })
+    Some(Issued { names, key, not_after, renew_at: renew_at(made, not_after) })
 }
 
 /// What of a demand is certified ahead.

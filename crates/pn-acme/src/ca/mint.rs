@@ -20,7 +20,7 @@ impl Mint for Minter {
         let now = self.clock.current_time()?;
         let names = [HostPattern::Exact(name.to_owned())];
         match self.signer.load().issue(&names, *lifetime, now) {
-            Ok(issued) => Some(Minted { key: issued.key, renew_at: issued.renew_at }),
+            Ok(signed) => Some(Minted { key: signed.issued.key, renew_at: signed.issued.renew_at }),
             Err(error) => {
                 tracing::warn!(name, %error, "no certificate could be made");
                 None

@@ -68,7 +68,7 @@ impl InternalCa {
         lifetime: Duration,
         now: UnixTime,
     ) -> Result<Issued, AcmeError> {
-        self.signer.load().issue(names, lifetime, now)
+        self.signer.load().issue(names, lifetime, now).map(|signed| signed.issued)
     }
 
     /// Makes the CA hold what is demanded and nothing else. Returns every certificate, stored or new, for

@@ -4,7 +4,7 @@ use crate::diagnostic::Diagnostic;
 use crate::lower::{Context, one};
 use crate::resolved::{Node, Section};
 use crate::schema::types::show_duration;
-use crate::value::{Span, Table};
+use crate::value::Table;
 use pn_model::{ListenerName, Service, ServiceKind, ServiceName, TransportName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -43,10 +43,16 @@ fn unused(cx: &mut Context<'_>) {
 }
 
 fn idle_sites(cx: &mut Context<'_>) {
-    let idle: Vec<_> =
-        cx.model.sites.values().filter(|site| site.routes.is_empty()).map(|site| site.path.clone()).collect();
-    for path in idle {
-        let span = cx.resolved.locate(&path).unwrap_or(Span::NONE);
+    let served: BTreeSet<_> =
+        cx.model.sites.values().filter(|site| !site.routes.is_empty()).map(|site| &site.path).collect();
+    let silent = |node: &&Node| {
+        let keys = ["to", "respond", "redirect"];
+        !served.contains(&node.path)
+            && node.routes.is_empty()
+            && !keys.into_iter().any(|key| node.table.has(key))
+    };
+    let idle: Vec<_> = cx.resolved.of(Section::Sites).filter(silent).map(|node| node.span).collect();
+    for span in idle {
         let help = "add `to`, `respond` or `redirect`, or a route";
         cx.warn("empty-site", span, "this site answers everything with 404", help);
     }

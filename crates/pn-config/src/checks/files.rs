@@ -18,6 +18,8 @@ pub(super) fn run(cx: &mut Context<'_>) {
     }
     let uses = std::mem::take(&mut cx.files);
     let mut checker = Checker {
+        secret: false,
+
         options: cx.around.options,
         now: SystemTime::now(),
         pairs: HashMap::new(),
@@ -37,6 +39,8 @@ pub(super) fn run(cx: &mut Context<'_>) {
 }
 
 struct Checker<'a> {
+    /// Whether the path at hand must not be shown.
+    secret: bool,
     options: &'a LoadOptions<'a>,
     now: SystemTime,
     /// Certificates by their files: many sites may share one.
@@ -46,6 +50,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn check(&mut self, one: &FileUse) {
+        self.secret = one.secret;
         match &one.what {
             FileWhat::Pair(pair, hosts) => {
                 let leaf = match (&pair.cert, &pair.key) {
@@ -145,12 +150,8 @@ impl Checker<'_> {
             Err(error) => {
                 let (reason, help) = fs::explain(&error, limit);
                 let help = format!("{help}; `check --offline` skips it");
-                self.error(
-                    "missing-file",
-                    span,
-                    format!("cannot read `{}`: {reason}", path.display()),
-                    &help,
-                );
+                let shown = if self.secret { "***".to_owned() } else { path.display().to_string() };
+                self.error("missing-file", span, format!("cannot read `{shown}`: {reason}"), &help);
                 None
             }
         }

@@ -9,6 +9,8 @@ mod files;
 mod listeners;
 mod pem;
 mod proxies;
+#[cfg(test)]
+mod tests;
 
 use crate::lower::Context;
 

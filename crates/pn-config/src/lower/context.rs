@@ -42,6 +42,8 @@ pub(crate) struct Surroundings<'a> {
 pub(crate) struct FileUse {
     pub(crate) what: FileWhat,
     pub(crate) span: Span,
+    /// The path came from a secret place, and may be what was meant to be the text.
+    pub(crate) secret: bool,
 }
 
 pub(crate) enum FileWhat {
@@ -135,42 +137,39 @@ impl<'a> Context<'a> {
 
     // === references ===
 
-    /// Whether a node of this name can be referred to; says why not.
-    pub(crate) fn refer(&mut self, section: Section, name: &str, span: Span) -> bool {
+    /// Whether the node that a value names can be referred to; says why not.
+    pub(crate) fn refer(&mut self, section: Section, value: &Value) -> bool {
+        let Some(name) = value.as_str() else { return false };
         if let Some(node) = self.resolved.get(section, name) {
             self.used.insert((section, Arc::clone(&node.name)));
             return true;
         }
-        let wanted = one(section);
+        let (wanted, shown) = (one(section), if value.secret { "***" } else { name });
         if let Some(parent) = self.resolved.abstract_span(section, name) {
-            let found = Diagnostic::error("abstract-reference", format!("the {wanted} `{name}` is abstract"));
-            self.push(
-                found
-                    .at(span, "referred to here")
-                    .at(parent, "only a parent")
-                    .help("name one that extends it"),
-            );
+            let message = format!("the {wanted} `{shown}` is abstract");
+            let found = Diagnostic::error("abstract-reference", message).at(value.span, "referred to here");
+            self.push(found.at(parent, "only a parent").help("name one that extends it"));
             return false;
         }
         let other = Section::ALL.into_iter().find(|&other| self.resolved.get(other, name).is_some());
-        // What interpolation brought is a secret, even as a name.
-        let shown = if self.around.sources.text(span).contains("${") { "***" } else { name };
         let names = self.resolved.of(section).map(|node| &*node.name);
-        let help = match other {
-            Some(_) => format!("name a node of `{}`", section.name()),
-            None => match nearest(name, names) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("define it in `{}`", section.name()),
-            },
-        };
+        let near = nearest(name, names).filter(|_| !value.secret).map(Arc::<str>::from);
         let found = match other {
             Some(other) => {
-                let message = format!("`{shown}` is a {}, not a {wanted}", one(other));
+                let message = format!("`{shown}` is {}, not {}", article(one(other)), article(wanted));
                 Diagnostic::error("wrong-kind", message)
             }
             None => Diagnostic::error("unknown-reference", format!("there is no {wanted} `{shown}`")),
         };
-        self.push(found.at(span, "").help(help));
+        let help = match (&near, other) {
+            (_, Some(_)) => format!("name a node of `{}`", section.name()),
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, None) => format!("define it in `{}`", section.name()),
+        };
+        // What was meant is not called unused besides.
+        self.used.extend(other.map(|other| (other, Arc::from(name))));
+        self.used.extend(near.map(|near| (section, near)));
+        self.push(found.at(value.span, "").help(help));
         false
     }
 
@@ -178,7 +177,7 @@ impl<'a> Context<'a> {
     pub(crate) fn reference(&mut self, table: &Table, key: &str, section: Section) -> Option<Arc<str>> {
         let value = table.get(key)?;
         let name = value.as_str()?;
-        self.refer(section, name, value.span).then(|| Arc::from(name))
+        self.refer(section, value).then(|| Arc::from(name))
     }
 
     /// `use` and its like, in order.
@@ -186,7 +185,7 @@ impl<'a> Context<'a> {
         let mut names = Vec::new();
         for item in table.items(key) {
             let Some(name) = item.as_str() else { continue };
-            if self.refer(Section::Middlewares, name, item.span) {
+            if self.refer(Section::Middlewares, item) {
                 names.push(MiddlewareName::new(name));
             }
         }
@@ -204,7 +203,7 @@ impl<'a> Context<'a> {
     /// PEM by path, or the text itself.
     pub(crate) fn pem(&self, value: &Value) -> Option<PemSource> {
         let text = value.as_str()?;
-        if text.contains("-----BEGIN") || value.secret {
+        if text.contains("-----BEGIN") {
             return Some(PemSource::Inline(Secret::new(text)));
         }
         self.path(value).map(PemSource::File)
@@ -221,7 +220,7 @@ impl<'a> Context<'a> {
         let files = CertificateFiles { cert: self.pem(cert)?, key: self.pem(key)? };
         if !cert.absent && !key.absent {
             let what = FileWhat::Pair(files.clone(), hosts.to_vec());
-            self.files.push(FileUse { what, span: cert.span });
+            self.files.push(FileUse { what, span: cert.span, secret: cert.secret || key.secret });
         }
         Some(files)
     }
@@ -237,7 +236,7 @@ impl<'a> Context<'a> {
         for item in table.items(key) {
             let Some(source) = self.pem(item) else { continue };
             if !item.absent {
-                self.files.push(FileUse { what: what(source.clone()), span: item.span });
+                self.files.push(FileUse { what: what(source.clone()), span: item.span, secret: item.secret });
             }
             sources.push(source);
         }
@@ -261,6 +260,11 @@ pub(crate) fn one(section: Section) -> &'static str {
             "section"
         }
     }
+}
+
+fn article(word: &str) -> String {
+    let vowel = word.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} {word}", if vowel { "an" } else { "a" })
 }
 
 /// Bytes of a string in the source, where the text stands there as it is: in quotes, without escapes, nothing replaced.

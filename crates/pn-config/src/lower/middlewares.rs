@@ -2,7 +2,7 @@
 
 use super::context::{FileUse, FileWhat};
 use super::process::statuses;
-use super::{Context, services};
+use super::{Context, services, targets};
 use crate::htpasswd;
 use crate::parse::{self, Invalid};
 use crate::resolved::{Node, Section};
@@ -191,7 +191,7 @@ fn basic_auth(cx: &mut Context<'_>, value: &Value, table: &Table) -> Option<Basi
     if let (Some(file), Some(path)) = (file, &users_file)
         && !file.absent
     {
-        cx.files.push(FileUse { what: FileWhat::Users(path.clone()), span: file.span });
+        cx.files.push(FileUse { what: FileWhat::Users(path.clone()), span: file.span, secret: file.secret });
     }
     Some(BasicAuth {
         users,
@@ -257,7 +257,7 @@ fn compress(cx: &mut Context<'_>, table: &Table) -> Compress {
 
 fn errors(cx: &mut Context<'_>, node: &Node, table: &Table) -> Option<Errors> {
     let at = node.path.child("errors").child("service");
-    let service = services::reference(cx, table.get("service")?, &at);
+    let service = targets::reference(cx, table.get("service")?, &at);
     let path = cx.scalar(table, "path", |text| match text.starts_with('/') {
         true => parse::header_value(text),
         false => Err(Invalid::new("the path of an error page starts with `/`")),

@@ -10,6 +10,7 @@ mod routes;
 mod rules;
 mod services;
 mod sites;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -17,7 +17,10 @@ pub(super) fn lower(cx: &mut Context<'_>) {
 }
 
 fn section<'a>(cx: &Context<'a>, section: Section) -> &'a Table {
-    cx.resolved.single(section).map_or_else(|| Table::empty(), |node| &node.table)
+    match cx.resolved.single(section) {
+        Some(node) => &node.table,
+        None => Table::empty(),
+    }
 }
 
 fn runtime(cx: &mut Context<'_>) -> Runtime {

@@ -1,6 +1,6 @@
 //! The native routes of a site: a path, conditions, a target.
 
-use super::{Context, services};
+use super::{Context, targets};
 use crate::parse::{self, Invalid};
 use crate::resolved::Node;
 use crate::value::{Kind, Table, Value};
@@ -16,8 +16,8 @@ use std::collections::HashMap;
 /// Every route of a site: its own target as a route of every path, and those under `routes`.
 pub(super) fn of_site(cx: &mut Context<'_>, node: &Node, site: &SiteName) -> Vec<Route> {
     let mut routes = Vec::new();
-    let own = services::TARGETS.into_iter().any(|key| node.table.has(key));
-    let target = services::target(cx, node);
+    let own = targets::TARGETS.into_iter().any(|key| node.table.has(key));
+    let target = targets::target(cx, node);
     if let Some(to) = target.clone() {
         let middlewares = cx.site_use.get(site).cloned().unwrap_or_default();
         let path = PathPattern::any();
@@ -52,8 +52,8 @@ fn native(
     let place = Value::string(node.name.clone(), node.span);
     let path = cx.parsed(&place, parse::path_pattern);
     let conditions = conditions(cx, &node.table);
-    let own = services::TARGETS.into_iter().any(|key| node.table.has(key));
-    let to = if own { services::target(cx, node) } else { inherited.cloned() };
+    let own = targets::TARGETS.into_iter().any(|key| node.table.has(key));
+    let to = if own { targets::target(cx, node) } else { inherited.cloned() };
     if !own && !site_has_target {
         let help = "add `to`, `respond` or `redirect` to it or to its site";
         cx.error("no-target", node.span, format!("the route `{}` leads nowhere", node.name), help);

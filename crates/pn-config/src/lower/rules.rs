@@ -1,7 +1,7 @@
 //! Free-form routes: each is listed under every site that one of its branches belongs to.
 
 use super::branches::owners;
-use super::{Context, services, sites};
+use super::{Context, sites, targets};
 use crate::diagnostic::Diagnostic;
 use crate::resolved::{Node, Section};
 use crate::rule;
@@ -17,7 +17,7 @@ pub(super) fn lower(cx: &mut Context<'_>) {
 }
 
 fn free_form(cx: &mut Context<'_>, node: &Node) {
-    let to = services::target(cx, node);
+    let to = targets::target(cx, node);
     let middlewares = cx.middlewares(&node.table, "use");
     let Some(value) = node.table.get("rule") else { return };
     let Some(text) = value.as_str() else { return };

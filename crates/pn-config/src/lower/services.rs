@@ -1,17 +1,17 @@
-//! Services: named ones, and those that an address, a fixed response or a redirect stands for.
+//! Services by their kind keys.
 
 use super::process::statuses;
-use super::{Context, transports};
+use super::{Context, targets, transports};
 use crate::parse::{self, Invalid, Upstream};
 use crate::resolved::{Node, Section};
-use crate::schema::{LATER_BUILTINS, suggest::nearest};
-use crate::value::{Entry, Kind, Span, Table, Value};
+use crate::schema::suggest::nearest;
+use crate::value::{Kind, Table, Value};
 use pn_model::service::{
-    Balance, Builtin, HashBy, HealthCheck, HostHeader, Outlier, Probe, Redirect, Respond, Retries, RetryOn,
-    SameSite, Server, Servers, Split, StatusRanges, StickyCookie, UpstreamScheme,
+    Balance, HashBy, HealthCheck, HostHeader, Outlier, Probe, Redirect, Respond, Retries, RetryOn, SameSite,
+    Server, Servers, Split, StatusRanges, StickyCookie, UpstreamScheme,
 };
 use pn_model::transport::UpstreamProtocol;
-use pn_model::{NodePath, Service, ServiceKind, ServiceName, TransportName, limits};
+use pn_model::{Service, ServiceKind, ServiceName, TransportName, limits};
 use std::collections::HashSet;
 
 pub(super) fn lower(cx: &mut Context<'_>) {
@@ -20,100 +20,7 @@ pub(super) fn lower(cx: &mut Context<'_>) {
     }
 }
 
-// === targets of routes ===
-
-/// Keys that say where a request ends.
-pub(super) const TARGETS: [&str; 3] = ["to", "respond", "redirect"];
-
-/// The service that `to`, `respond` or `redirect` of a site or route stands for; `None` when none of them is there,
-/// or what is there was refused.
-pub(super) fn target(cx: &mut Context<'_>, node: &Node) -> Option<ServiceName> {
-    if let Some(value) = node.table.get("to") {
-        return reference(cx, value, &node.path.child("to"));
-    }
-    let key = TARGETS.into_iter().find(|key| node.table.has(key))?;
-    let entry = node.table.entry(key)?;
-    let path = node.path.child(key);
-    let name = ServiceName::new(path.to_string());
-    let inline = template(cx, key, entry.clone(), &node.path);
-    service(cx, name.clone(), &inline);
-    Some(name)
-}
-
-/// Where a service is expected: a name, `@built-in`, or an address.
-pub(super) fn reference(cx: &mut Context<'_>, value: &Value, path: &NodePath) -> Option<ServiceName> {
-    named(cx, value.as_str()?, value, path)
-}
-
-/// The same for a key of a table: `value` stands for the place.
-fn named(cx: &mut Context<'_>, text: &str, value: &Value, path: &NodePath) -> Option<ServiceName> {
-    if text.starts_with('@') {
-        return builtin(cx, text, value.span);
-    }
-    if text.contains([':', '/']) {
-        return address(cx, text, value, path);
-    }
-    cx.refer(Section::Services, text, value.span).then(|| ServiceName::new(text))
-}
-
-fn builtin(cx: &mut Context<'_>, text: &str, span: Span) -> Option<ServiceName> {
-    if LATER_BUILTINS.contains(&text) {
-        let message = format!("the built-in service `{text}` is not in this version");
-        cx.error("not-in-this-version", span, message, "leave it out");
-        return None;
-    }
-    let Some(builtin) = Builtin::ALL.into_iter().find(|builtin| builtin.name() == text) else {
-        let names = Builtin::ALL.map(Builtin::name);
-        let help = match nearest(text, names) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", names.join(", ")),
-        };
-        cx.error("unknown-reference", span, format!("there is no built-in service `{text}`"), &help);
-        return None;
-    };
-    let name = ServiceName::new(text);
-    let path = NodePath::of(["services", text]);
-    let kind = ServiceKind::Builtin(builtin);
-    cx.model.services.entry(name.clone()).or_insert(Service {
-        name: name.clone(),
-        kind,
-        middlewares: Vec::new(),
-        path,
-    });
-    Some(name)
-}
-
-/// One service for each address, however often and however it is written.
-fn address(cx: &mut Context<'_>, text: &str, value: &Value, path: &NodePath) -> Option<ServiceName> {
-    let Upstream { url, .. } = match parse::upstream(text) {
-        Ok(upstream) => upstream,
-        Err(error) => {
-            cx.invalid("invalid-address", value, error);
-            return None;
-        }
-    };
-    let name = ServiceName::new(url.as_str());
-    if !cx.model.services.contains_key(&name) {
-        let servers = Value::new(Kind::Array(vec![Value::string(text, value.span)]), value.span);
-        let entry = Entry { key_span: value.span, value: servers };
-        let inline = template(cx, "servers", entry, path);
-        service(cx, name.clone(), &inline);
-    }
-    Some(name)
-}
-
-/// A service that nobody named: what `[defaults.services]` says, and one kind key.
-fn template(cx: &Context<'_>, key: &'static str, entry: Entry, path: &NodePath) -> Node {
-    let mut node = cx.resolved.template(Section::Services, key);
-    node.span = entry.value.span;
-    node.table.insert(key.into(), entry);
-    node.path = path.clone();
-    node
-}
-
-// === services ===
-
-fn service(cx: &mut Context<'_>, name: ServiceName, node: &Node) {
+pub(super) fn service(cx: &mut Context<'_>, name: ServiceName, node: &Node) {
     let table = &node.table;
     let kind = if table.has("servers") {
         servers(cx, node).map(ServiceKind::Servers)
@@ -343,7 +250,7 @@ fn split(cx: &mut Context<'_>, node: &Node) -> Option<Split> {
     for (name, entry) in value.as_table()?.iter() {
         let place = Value::string(name.clone(), entry.key_span);
         let path = node.path.child("split").child(name.clone());
-        let Some(service) = named(cx, name, &place, &path) else { continue };
+        let Some(service) = targets::reference(cx, &place, &path) else { continue };
         let weight =
             entry.value.as_integer().and_then(|weight| u32::try_from(weight).ok()).unwrap_or_default();
         targets.push((service, weight));
@@ -387,8 +294,8 @@ fn redirect(cx: &mut Context<'_>, table: &Table) -> Option<Redirect> {
 const PLACEHOLDERS: [&str; 6] = ["scheme", "host", "port", "path", "query", "uri"];
 
 fn redirect_url(text: &str) -> Result<String, Invalid> {
-    let absolute =
-        ["http://", "https://", "{scheme}://", "/"].into_iter().any(|start| text.starts_with(start));
+    let starts = ["http://", "https://", "{scheme}://", "/"];
+    let absolute = starts.into_iter().any(|start| text.starts_with(start)) && !text.starts_with("//");
     if !absolute {
         let error = Invalid::new("a redirect leads to a whole URL or to a path");
         return Err(error.help("for example \"https://{host}{uri}\""));

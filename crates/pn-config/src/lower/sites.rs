@@ -17,6 +17,11 @@ pub(super) fn lower(cx: &mut Context<'_>) {
         claim(cx, &name, own, node.span, &mut hosts);
         for item in node.table.items("hosts") {
             let Some(host) = cx.parsed(item, parse::host_pattern) else { continue };
+            if item.secret && cx.hosts.contains_key(&host) {
+                let help = "keep one of them";
+                cx.error("duplicate-host", item.span, "this host belongs to a site already", help);
+                continue;
+            }
             claim(cx, &name, host, item.span, &mut hosts);
         }
         if hosts.is_empty() {
@@ -89,8 +94,7 @@ fn listeners(cx: &mut Context<'_>, node: &Node) -> Vec<ListenerName> {
     let mut names = Vec::new();
     for item in node.table.items("listeners") {
         let Some(name) = item.as_str() else { continue };
-        if cx.refer(Section::Listeners, name, item.span)
-            && !names.iter().any(|own: &ListenerName| own.as_str() == name)
+        if cx.refer(Section::Listeners, item) && !names.iter().any(|own: &ListenerName| own.as_str() == name)
         {
             names.push(ListenerName::new(name));
         }

@@ -6,7 +6,7 @@ mod nodes;
 pub use compile::{CompileError, Compiled, compile};
 pub use nodes::{
     ListenerId, ListenerNode, RouteId, RouteNode, ServerNode, ServersNode, ServiceId, ServiceNode,
-    ServiceNodeKind, SiteId, SiteNode, SiteTls, SplitNode,
+    ServiceNodeKind, SiteId, SiteNode, SiteTls, SplitNode, SplitTarget,
 };
 
 use crate::router::{Lookup, RequestView, Router};

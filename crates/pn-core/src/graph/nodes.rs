@@ -105,6 +105,7 @@ pub enum ServiceNodeKind {
 pub struct ServersNode {
     pub spec: Servers,
     pub servers: Box<[ServerNode]>,
+    /// Never shared between nodes or graphs: the data plane tells nodes apart by this handle.
     pub transport: Arc<Transport>,
     pub balance: Arc<BalanceState>,
 }

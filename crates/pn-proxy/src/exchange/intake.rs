@@ -21,6 +21,8 @@ pub(crate) struct Intake {
     pub(crate) upgrade: Option<HeaderValue>,
     /// The client takes trailers (`TE: trailers`), which gRPC upstreams want to be told.
     pub(crate) trailers: bool,
+    /// The client waits for `100 Continue`, which HTTP/1.0 has not (RFC 9110 section 10.1.1).
+    pub(crate) expects: bool,
 }
 
 /// Checks a head and brings it into one form.
@@ -30,7 +32,7 @@ pub(crate) fn take_in(mut parts: Parts, paths: PathMode) -> Result<Intake, Proxy
     let authority = authority(&parts)?;
     let upgrade = upgrade(&parts)?;
     let trailers = hop::strip_request(&mut parts.headers)?;
-    parts.headers.remove(EXPECT);
+    let expects = parts.headers.remove(EXPECT).is_some() && parts.version != Version::HTTP_10;
     let host = parts.headers.remove(HOST);
     let host = match (parts.uri.authority(), host) {
         (Some(authority), _) => HeaderValue::from_str(authority.as_str()).map_err(malformed)?,
@@ -47,7 +49,7 @@ pub(crate) fn take_in(mut parts: Parts, paths: PathMode) -> Result<Intake, Proxy
         version: parts.version,
         headers: parts.headers,
     };
-    Ok(Intake { head, host, upgrade, trailers })
+    Ok(Intake { head, host, upgrade, trailers, expects })
 }
 
 fn check_version(version: Version) -> Result<(), ProxyError> {

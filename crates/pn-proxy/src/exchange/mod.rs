@@ -104,6 +104,7 @@ fn open(
         host: intake.host,
         upgrade: intake.upgrade,
         trailers: intake.trailers,
+        expects: intake.expects,
         keep_head: true,
         body: RequestBody::from_memory(bytes::Bytes::new()),
     };

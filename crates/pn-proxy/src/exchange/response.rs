@@ -154,7 +154,7 @@ async fn fetch(
     let host =
         HeaderValue::from_str(context.request().host()).unwrap_or_else(|_| HeaderValue::from_static(""));
     let body = RequestBody::from_memory(bytes::Bytes::new());
-    let delivery = Delivery { host, upgrade: None, trailers: false, keep_head: false, body };
+    let delivery = Delivery { host, upgrade: None, trailers: false, expects: false, keep_head: false, body };
     let page = match env.current.graph().service_id(&dispatch.service) {
         Some(id) => service::ask(env, id, &mut cx, delivery).await,
         None => Err(ProxyError::new(ErrorKind::Unconfigured)),

@@ -5,17 +5,15 @@ use super::env::ExchangeEnv;
 use super::redirect;
 use super::request_body::RequestBody;
 use super::response_body::ResponseSource;
-use crate::upstream::{Guard, Outgoing};
+use crate::upstream::{Outgoing, ServerLabel, UpstreamTunnel};
 use http::header::{CONTENT_LENGTH, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use http::uri::PathAndQuery;
 use http::{StatusCode, Uri};
-use hyper::upgrade::OnUpgrade;
 use pn_core::graph::{ServersNode, ServiceId, ServiceNode, ServiceNodeKind};
 use pn_core::{ErrorKind, ProxyError, Reply, RequestContext};
 use pn_model::limits::SERVICE_DEPTH;
 use pn_model::service::Respond;
 use smallvec::SmallVec;
-use std::sync::Arc;
 
 /// What goes along with a request.
 pub(crate) struct Delivery {
@@ -25,6 +23,8 @@ pub(crate) struct Delivery {
     pub(crate) upgrade: Option<HeaderValue>,
     /// The client takes trailers.
     pub(crate) trailers: bool,
+    /// The client waits for `100 Continue`.
+    pub(crate) expects: bool,
     /// Somebody may ask the context for fields again, so that they are copied.
     pub(crate) keep_head: bool,
     pub(crate) body: RequestBody,
@@ -39,15 +39,14 @@ pub(crate) struct Served {
     pub(crate) error: Option<ErrorKind>,
     pub(crate) answered: Option<Answered>,
     /// The upstream's side of a changed protocol.
-    pub(crate) upgrade: Option<OnUpgrade>,
+    pub(crate) upgrade: Option<UpstreamTunnel>,
     pub(crate) close: bool,
 }
 
-/// The server that answered, and the place that the exchange holds there until it is over.
+/// The server that answered.
 pub(crate) struct Answered {
-    pub(crate) server: Arc<str>,
+    pub(crate) server: ServerLabel,
     pub(crate) retries: u32,
-    pub(crate) _guard: Guard,
 }
 
 impl From<Reply> for Served {
@@ -107,7 +106,8 @@ impl Choice {
             return Err(unconfigured());
         }
         let cookies = cx.head().headers.get_all(COOKIE);
-        let (service, cookie) = env.worker.upstreams.choose_split(split, cookies.iter());
+        let (service, cookie) =
+            env.worker.upstreams.choose_split(split, cookies.iter()).ok_or_else(unconfigured)?;
         self.cookies.extend(cookie);
         Ok(Some(service))
     }
@@ -154,13 +154,17 @@ async fn send(
         headers,
         source: ResponseSource::Upstream(answer.body),
         error: None,
-        answered: Some(Answered { server: answer.server, retries: answer.retries, _guard: answer.guard }),
+        answered: Some(Answered { server: answer.server, retries: answer.retries }),
         upgrade: answer.upgrade,
         close: false,
     })
 }
 
-fn outgoing(env: &ExchangeEnv, cx: &mut RequestContext, delivery: Delivery) -> Result<Outgoing, ProxyError> {
+fn outgoing(
+    env: &ExchangeEnv,
+    cx: &mut RequestContext,
+    delivery: Delivery,
+) -> Result<Outgoing<RequestBody>, ProxyError> {
     let mut body = delivery.body;
     body.filter(cx.take_body_filters());
     let mut headers = if delivery.keep_head { cx.head().headers.clone() } else { cx.take_headers() };
@@ -179,6 +183,7 @@ fn outgoing(env: &ExchangeEnv, cx: &mut RequestContext, delivery: Delivery) -> R
         peer: env.connection.peer,
         local: env.connection.local,
         upgrade: delivery.upgrade,
+        expect_continue: delivery.expects,
         trailers: delivery.trailers,
     })
 }

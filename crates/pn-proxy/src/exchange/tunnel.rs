@@ -2,6 +2,7 @@
 //! and keeps only its connection.
 
 use crate::cx::ConnCx;
+use crate::upstream::UpstreamTunnel;
 use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use http::{StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
@@ -15,17 +16,16 @@ const BUFFER: usize = 16 << 10;
 /// Both ends of a tunnel, before the client has been told.
 pub(crate) struct Tunnel {
     pub(crate) client: OnUpgrade,
-    pub(crate) upstream: OnUpgrade,
+    pub(crate) upstream: UpstreamTunnel,
 }
 
 impl Tunnel {
-    /// Joins the ends once hyper has let go of both. `held` lives as long as the tunnel does.
+    /// Joins the ends once hyper has let go of the client's. `held` lives as long as the tunnel does.
     pub(crate) fn open(self, conn: Rc<ConnCx>, held: impl Drop + 'static) {
         tokio::task::spawn_local(async move {
             let _held = held;
-            let joined = tokio::try_join!(self.client, self.upstream);
-            let Ok((client, upstream)) = joined else { return };
-            let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
+            let Ok(client) = self.client.await else { return };
+            let (mut client, mut upstream) = (TokioIo::new(client), self.upstream);
             let copied = copy_bidirectional_with_sizes(&mut client, &mut upstream, BUFFER, BUFFER).await;
             if let Err(error) = copied {
                 tracing::debug!(listener = %conn.listener_name, %error, "a tunnel broke");

@@ -1,63 +1,146 @@
-//! stub
-use crate::exchange::RequestBody;
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Uri, response};
-use pn_core::{graph::*, *};
-use std::{net::*, pin::Pin, sync::Arc, task::*};
-#[derive(Default)]
-pub(crate) struct Upstreams {}
-pub(crate) struct Guard;
-impl Drop for Guard {
-    fn drop(&mut self) {}
+//! Upstream servers as one worker sees them: connections and their pools, names, balancing, retries, health. What is
+//! asked of whom is the exchange's business; this is how it is asked and what comes back.
+//!
+//! All of it lives on one thread, but for two things: what is known of a server's state, which is atomic cells, and
+//! the active health checks, which run once for the process on a thread of their own.
+
+mod attempt;
+mod balance;
+mod body;
+mod dial;
+mod fault;
+mod fields;
+mod h1;
+mod h2;
+mod keeper;
+mod load;
+mod names;
+mod payload;
+mod pool;
+mod room;
+mod send;
+mod service;
+mod stream;
+mod timer;
+mod tunnel;
+
+pub(crate) use body::UpstreamBody;
+pub(crate) use send::{Answer, Outgoing};
+pub(crate) use service::ServerLabel;
+pub(crate) use tunnel::UpstreamTunnel;
+
+use ahash::HashMap;
+use balance::Random;
+use http::HeaderValue;
+use keeper::Keeper;
+use names::Names;
+use pn_core::RouterGraph;
+use pn_core::graph::{ServerNode, ServersNode, ServiceId, ServiceNodeKind, SplitNode};
+use pool::Pool;
+use rustls::ClientConfig;
+use service::{PoolKey, Service, make_pool};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A worker's upstream servers.
+pub(crate) struct Upstreams {
+    /// How many workers share the bounds of a pool.
+    workers: u32,
+    names: Rc<Names>,
+    keeper: Rc<Keeper>,
+    random: Random,
+    pools: RefCell<HashMap<PoolKey, Rc<Pool>>>,
+    /// By `Service::key`. Those of graphs that have gone are dropped with the next change.
+    services: RefCell<HashMap<usize, Rc<Service>>>,
 }
-pub(crate) struct Outgoing {
-    pub(crate) idempotent: bool,
-    pub(crate) method: Method,
-    pub(crate) target: Uri,
-    pub(crate) headers: HeaderMap,
-    pub(crate) host: HeaderValue,
-    pub(crate) body: RequestBody,
-    pub(crate) client_ip: IpAddr,
-    pub(crate) peer: Option<SocketAddr>,
-    pub(crate) local: Option<SocketAddr>,
-    pub(crate) upgrade: Option<HeaderValue>,
-    pub(crate) trailers: bool,
-}
-pub(crate) struct Answer {
-    pub(crate) head: response::Parts,
-    pub(crate) body: UpstreamBody,
-    pub(crate) upgrade: Option<hyper::upgrade::OnUpgrade>,
-    pub(crate) server: Arc<str>,
-    pub(crate) retries: u32,
-    pub(crate) set_cookie: Option<HeaderValue>,
-    pub(crate) guard: Guard,
-}
-pub(crate) struct UpstreamBody;
-impl http_body::Body for UpstreamBody {
-    type Data = Bytes;
-    type Error = ProxyError;
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, ProxyError>>> {
-        Poll::Ready(None)
+
+impl Default for Upstreams {
+    fn default() -> Self {
+        Self::new(0, 1)
     }
 }
+
 impl Upstreams {
-    pub(crate) async fn send(
-        &self,
-        _s: &ServersNode,
-        _l: &Arc<str>,
-        _o: Outgoing,
-        _e: &crate::worker::WorkerEnv,
-    ) -> Result<Answer, ProxyError> {
-        Err(ProxyError::new(ErrorKind::NoServer))
+    /// For worker `index` of `workers`.
+    pub(crate) fn new(index: usize, workers: usize) -> Self {
+        Self::with_names(index, workers, Names::system())
     }
+
+    fn with_names(index: usize, workers: usize, names: Rc<Names>) -> Self {
+        Self {
+            workers: u32::try_from(workers).unwrap_or(u32::MAX).max(1),
+            keeper: Keeper::new(&names),
+            names,
+            random: Random::new(index as u64),
+            pools: RefCell::default(),
+            services: RefCell::default(),
+        }
+    }
+
+    /// Makes ready for a graph before its first request: pools of servers that are still there live on, those of
+    /// servers that no graph has any more are closed once their exchanges are over. `tls` holds the configuration of
+    /// each service with TLS servers, by `ServiceId`.
+    pub(crate) fn reconcile(&self, graph: &RouterGraph, tls: &[Option<Arc<ClientConfig>>]) {
+        let mut services = self.services.take();
+        services.retain(|_, service| !service.is_dead());
+        let rounds: HashMap<usize, Rc<Service>> =
+            services.values().map(|service| (service.balance_key(), Rc::clone(service))).collect();
+        for (index, node) in graph.services().iter().enumerate() {
+            if let ServiceNodeKind::Servers(servers) = &node.kind {
+                let old = rounds.get(&(Arc::as_ptr(&servers.balance) as usize));
+                let tls = tls.get(index).and_then(Option::as_ref);
+                let pool = |one: &ServerNode| self.pool(one, servers, tls);
+                let service = Service::new(servers, &node.label, old.map(|old| &**old), pool);
+                services.insert(Service::key(servers), service);
+            }
+        }
+        drop(rounds);
+        self.services.replace(services);
+        self.drop_unused_pools();
+    }
+
+    fn pool(&self, one: &ServerNode, servers: &ServersNode, tls: Option<&Arc<ClientConfig>>) -> Rc<Pool> {
+        let make = || make_pool(&one.spec, &servers.transport, tls, self.workers, &self.keeper);
+        let key = PoolKey::new(&one.spec, &servers.transport, tls);
+        Rc::clone(self.pools.borrow_mut().entry(key).or_insert_with(make))
+    }
+
+    fn drop_unused_pools(&self) {
+        let services = self.services.borrow();
+        let used: ahash::HashSet<*const Pool> =
+            services.values().flat_map(|service| &service.servers).map(|one| Rc::as_ptr(&one.pool)).collect();
+        self.pools.borrow_mut().retain(|_, pool| {
+            let keep = used.contains(&Rc::as_ptr(pool));
+            if !keep {
+                pool.retire();
+            }
+            keep
+        });
+        let pools = self.pools.borrow();
+        self.names.retain(|name| pools.values().any(|pool| pool.target.host() == Some(name)));
+    }
+
+    /// What is kept of a service. One that no `reconcile` has announced is set up on the spot, without TLS.
+    fn service(&self, node: &ServersNode, label: &Arc<str>) -> Rc<Service> {
+        if let Some(service) = self.services.borrow().get(&Service::key(node)) {
+            return Rc::clone(service);
+        }
+        let service = Service::new(node, label, None, |one| self.pool(one, node, None));
+        self.services.borrow_mut().insert(Service::key(node), Rc::clone(&service));
+        service
+    }
+
+    /// Which service of a split takes the request, and the cookie that keeps the client there when there is one to
+    /// set. `None` only for a split without weight, which no configuration has.
     pub(crate) fn choose_split<'a>(
         &self,
-        s: &SplitNode,
-        _c: impl Iterator<Item = &'a HeaderValue>,
-    ) -> (ServiceId, Option<HeaderValue>) {
-        (s.targets[0].service, None)
+        split: &SplitNode,
+        cookies: impl Iterator<Item = &'a HeaderValue>,
+    ) -> Option<(ServiceId, Option<HeaderValue>)> {
+        balance::choose_split(split, cookies)
     }
 }
+
+#[cfg(test)]
+mod tests;

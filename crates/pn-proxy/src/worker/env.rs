@@ -112,3 +112,10 @@ impl WorkerEnv {
         self.blocking.run(job)
     }
 }
+
+#[cfg(test)]
+impl WorkerEnv {
+    pub(crate) fn for_tests() -> Self {
+        Self::new(Clock::new(), 1, Blocking::start().unwrap())
+    }
+}

@@ -1,0 +1,270 @@
+//! One attempt to have a request answered by one server.
+
+use super::body::{Link, UpstreamBody};
+use super::fault;
+use super::fields::{self, Facts};
+use super::h1::{Broken, H1};
+use super::h2::{H2, StreamPlace};
+use super::load::InFlight;
+use super::payload::{BodySlot, Gate, Payload};
+use super::pool::{Lease, Want};
+use super::service::Server;
+use super::tunnel::{Ends, UpstreamTunnel};
+use super::{dial::ClientEnds, names::Names};
+use http::header::{HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY};
+use http::response::Parts;
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use pn_core::{ErrorKind, ProxyError};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// How long a server may keep quiet about a body that it was announced with `Expect: 100-continue` (RFC 9110 section
+/// 10.1.1 asks not to wait for ever).
+const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+
+/// A request on its way, and what is needed to send it once more.
+pub(super) struct Job {
+    pub(super) method: Method,
+    pub(super) target: Uri,
+    pub(super) host: HeaderValue,
+    /// `None` once an attempt has swallowed them.
+    pub(super) headers: Option<HeaderMap>,
+    /// A copy for another attempt, made only where there may be one.
+    pub(super) saved: Option<Vec<(HeaderName, HeaderValue)>>,
+    pub(super) slot: Option<BodySlot>,
+    pub(super) upgrade: Option<HeaderValue>,
+    pub(super) ends: ClientEnds,
+    pub(super) expect: bool,
+    pub(super) te_trailers: bool,
+    /// Nothing is lost when the server is asked twice.
+    pub(super) idempotent: bool,
+    /// The service retries.
+    pub(super) retries: bool,
+    /// What the transport says.
+    pub(super) head_limit: Duration,
+    pub(super) body_idle: Duration,
+}
+
+/// What a server said.
+pub(super) struct Said {
+    pub(super) head: Parts,
+    pub(super) body: UpstreamBody,
+    pub(super) tunnel: Option<UpstreamTunnel>,
+}
+
+/// Why a server said nothing.
+pub(super) struct Failed {
+    pub(super) error: ProxyError,
+    /// The connection had been used before and was found closed, which is no fault of the server.
+    pub(super) stale: bool,
+}
+
+impl From<ProxyError> for Failed {
+    fn from(error: ProxyError) -> Self {
+        Self { error, stale: false }
+    }
+}
+
+impl Job {
+    /// Whether another attempt has all that it needs.
+    pub(super) fn is_whole(&self) -> bool {
+        (self.headers.is_some() || self.saved.is_some()) && self.slot.as_ref().is_none_or(BodySlot::is_whole)
+    }
+
+    /// The fields for one attempt; with `again`, a copy stays.
+    fn take_headers(&mut self, again: bool) -> HeaderMap {
+        let headers = self.headers.take();
+        let headers = headers.unwrap_or_else(|| fields::restore(self.saved.take().unwrap_or_default()));
+        self.saved = again.then(|| fields::save(&headers));
+        headers
+    }
+
+    fn facts<'a>(&'a self, host: &'a HeaderValue, expect: bool) -> Facts<'a> {
+        Facts {
+            method: &self.method,
+            host,
+            slot: self.slot.as_ref(),
+            te_trailers: self.te_trailers,
+            expect,
+            upgrade: self.upgrade.as_ref(),
+        }
+    }
+
+    fn path_and_query(&self) -> PathAndQuery {
+        self.target.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+    }
+
+    fn payload(&self, gate: Option<Arc<Gate>>) -> Payload {
+        self.slot.as_ref().map_or(Payload::EMPTY, |slot| Payload::new(slot, gate))
+    }
+
+    /// The client's fault comes first: it is the cause of what happens to the connection.
+    fn blame(&mut self, broken: Broken, used: bool) -> Failed {
+        if let Some(error) = self.slot.as_ref().and_then(BodySlot::failure) {
+            return error.into();
+        }
+        let closed = broken.error.kind == ErrorKind::ConnectionTerminated;
+        let stale = used && (broken.returned.is_some() || (closed && broken.silent));
+        if let Some(request) = broken.returned {
+            self.headers = Some(request.into_parts().0.headers);
+        }
+        Failed { error: broken.error, stale }
+    }
+}
+
+/// Sends the request on a connection of the server's pool, or a new one.
+pub(super) async fn attempt(
+    job: &mut Job,
+    server: &Rc<Server>,
+    names: &Rc<Names>,
+    load: Option<InFlight>,
+    fresh: bool,
+) -> Result<Said, Failed> {
+    let want = Want { ends: job.ends, upgrade: job.upgrade.is_some(), fresh };
+    match server.pool.lease(names, want).await? {
+        Lease::H1(connection) => over_h1(job, server, connection, load).await,
+        Lease::H2(connection, place) => over_h2(job, server, &connection, place, load).await,
+    }
+}
+
+fn host_for<'a>(server: &'a Server, client: &'a HeaderValue) -> &'a HeaderValue {
+    let host = server.host.as_ref().unwrap_or(client);
+    if host.is_empty() { &server.own_host } else { host }
+}
+
+async fn over_h1(
+    job: &mut Job,
+    server: &Rc<Server>,
+    mut connection: Box<H1>,
+    load: Option<InFlight>,
+) -> Result<Said, Failed> {
+    let used = connection.used;
+    let mut headers = job.take_headers(job.idempotent && (used || job.retries));
+    let expect = job.expect && job.slot.is_some();
+    fields::for_h1(&mut headers, &job.facts(host_for(server, &job.host), expect));
+    let gate = expect.then(Arc::<Gate>::default);
+    let mut request = Request::new(job.payload(gate.clone()));
+    *request.method_mut() = job.method.clone();
+    *request.uri_mut() = job.target.clone();
+    *request.headers_mut() = headers;
+    if let Some(gate) = gate {
+        wait_for_continue(&mut request, gate);
+    }
+    let answered = connection.exchange(request, job.slot.as_ref(), job.head_limit).await;
+    let response = answered.map_err(|broken| job.blame(broken, used))?;
+    let (mut head, incoming) = response.into_parts();
+    fields::check_framing(&mut head)?;
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return switched(job, head, incoming, connection, load);
+    }
+    let link = match &job.slot {
+        Some(slot) if !slot.ended() => {
+            connection.detach();
+            Link::None
+        }
+        _ => Link::H1(connection, Rc::clone(&server.pool)),
+    };
+    let mut body = UpstreamBody::new(incoming, link, load, job.body_idle);
+    poll_fn(|cx| Poll::Ready(body.settle(cx))).await;
+    Ok(Said { head, body, tunnel: None })
+}
+
+/// Opens the gate at `100 Continue`, or when the server keeps quiet.
+fn wait_for_continue(request: &mut Request<Payload>, gate: Arc<Gate>) {
+    let timed = Arc::clone(&gate);
+    tokio::task::spawn_local(async move {
+        tokio::time::sleep(CONTINUE_WAIT).await;
+        timed.open();
+    });
+    hyper::ext::on_informational(request, move |response| {
+        if response.status() == StatusCode::CONTINUE {
+            gate.open();
+        }
+    });
+}
+
+fn switched(
+    job: &Job,
+    head: Parts,
+    incoming: Incoming,
+    connection: Box<H1>,
+    load: Option<InFlight>,
+) -> Result<Said, Failed> {
+    match &job.upgrade {
+        Some(asked) if fields::agrees(&head, asked) => {
+            let (stream, read, place) = connection.into_tunnel();
+            let ends = Ends::H1 { stream, read, _place: place };
+            let body = UpstreamBody::new(incoming, Link::None, None, Duration::ZERO);
+            Ok(Said { head, body, tunnel: Some(UpstreamTunnel::new(ends, load)) })
+        }
+        Some(_) => Err(ProxyError::new(ErrorKind::UpgradeFailed).into()),
+        None => Err(ProxyError::new(ErrorKind::ResponseMalformed).caused_by("101 unasked").into()),
+    }
+}
+
+async fn over_h2(
+    job: &mut Job,
+    server: &Rc<Server>,
+    connection: &Rc<H2>,
+    place: StreamPlace,
+    load: Option<InFlight>,
+) -> Result<Said, Failed> {
+    let host = host_for(server, &job.host).clone();
+    let uri = fields::absolute(server.pool.target.is_tls(), &host, &job.path_and_query())?;
+    if job.upgrade.is_some() && !connection.takes_upgrades().await {
+        let error = ProxyError::new(ErrorKind::UpgradeFailed);
+        return Err(error.caused_by("the server takes no extended CONNECT").unsent().into());
+    }
+    let mut headers = job.take_headers(job.idempotent && job.retries);
+    let key = job.upgrade.as_ref().and_then(|_| headers.get(SEC_WEBSOCKET_KEY).cloned());
+    fields::for_h2(&mut headers, &job.facts(&host, false));
+    let mut request = Request::new(job.payload(None));
+    *request.method_mut() = job.method.clone();
+    *request.uri_mut() = uri;
+    *request.version_mut() = Version::HTTP_2;
+    *request.headers_mut() = headers;
+    if let Some(protocol) = &job.upgrade {
+        *request.method_mut() = Method::CONNECT;
+        request.extensions_mut().insert(extended_connect(protocol)?);
+    }
+    let answered = connection.exchange(request, job.slot.as_ref(), job.head_limit).await;
+    let mut response = answered.map_err(|broken| job.blame(broken, true))?;
+    if let Some(protocol) = job.upgrade.as_ref().filter(|_| response.status() == StatusCode::OK) {
+        let tunnel = open_h2_tunnel(&mut response, place, load).await?;
+        let (mut head, incoming) = response.into_parts();
+        fields::as_switch(&mut head, protocol, key.as_ref());
+        let body = UpstreamBody::new(incoming, Link::None, None, Duration::ZERO);
+        return Ok(Said { head, body, tunnel: Some(tunnel) });
+    }
+    let (mut head, incoming) = response.into_parts();
+    fields::check_framing(&mut head)?;
+    let mut body = UpstreamBody::new(incoming, Link::H2(place), load, job.body_idle);
+    poll_fn(|cx| Poll::Ready(body.settle(cx))).await;
+    Ok(Said { head, body, tunnel: None })
+}
+
+fn extended_connect(protocol: &HeaderValue) -> Result<hyper::ext::Protocol, ProxyError> {
+    let token = protocol.to_str().map(str::to_ascii_lowercase);
+    let token = token.map_err(|error| ProxyError::new(ErrorKind::RequestMalformed).caused_by(error))?;
+    // hyper takes text that lives for ever, of which there must be no more than a few: WebSocket is what exists.
+    match token.as_str() {
+        "websocket" => Ok(hyper::ext::Protocol::from_static("websocket")),
+        _ => Err(ProxyError::new(ErrorKind::UpgradeFailed)
+            .caused_by("HTTP/2 servers are asked for websocket alone")),
+    }
+}
+
+async fn open_h2_tunnel(
+    response: &mut Response<Incoming>,
+    place: StreamPlace,
+    load: Option<InFlight>,
+) -> Result<UpstreamTunnel, ProxyError> {
+    let upgraded = hyper::upgrade::on(response).await.map_err(fault::awaiting_head)?;
+    Ok(UpstreamTunnel::new(Ends::H2 { stream: TokioIo::new(upgraded), _place: place }, load))
+}

@@ -1,0 +1,177 @@
+//! One HTTP/2 connection to a server, shared by the requests of a worker.
+
+use super::fault;
+use super::h1::{Broken, HeadWait};
+use super::payload::{BodySlot, Payload};
+use super::room::{Place, Room};
+use super::stream::{HeadBudget, Io, Stream};
+use super::timer::Timer;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{Builder, Connection, SendRequest};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use pn_core::{ErrorKind, ProxyError};
+use pn_model::limits::{H2_CONNECTION_WINDOW, H2_LOCAL_RESETS, H2_SEND_BUFFER, H2_STREAM_WINDOW};
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// Streams of one connection, whatever the server allows: beyond this one connection becomes the bottleneck.
+const STREAMS_MAX: usize = 250;
+/// Bytes of a response's header list. As much as a listener takes of a request by default.
+const HEADER_LIST_BYTES: u32 = 64 << 10;
+/// A connection with open streams that is silent for so long is asked whether it lives.
+const PING_AFTER: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a new connection is given to say that it takes extended CONNECT (RFC 8441 section 3).
+const SETTINGS_WAIT: Duration = Duration::from_secs(1);
+
+type Running = Rc<RefCell<Connection<TokioIo<Io>, Payload, Local>>>;
+
+pub(super) struct H2 {
+    send: SendRequest<Payload>,
+    running: Running,
+    streams: Cell<usize>,
+    /// By the keeper's clock.
+    pub(super) idle_since: Cell<u32>,
+    /// `None` for unix sockets.
+    pub(super) peer: Option<IpAddr>,
+    room: Rc<Room>,
+}
+
+/// Runs hyper's tasks on the worker.
+#[derive(Clone, Copy)]
+struct Local;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
+    fn execute(&self, task: F) {
+        tokio::task::spawn_local(async move {
+            task.await;
+        });
+    }
+}
+
+impl H2 {
+    pub(super) async fn open(
+        stream: Stream,
+        peer: Option<IpAddr>,
+        room: &Rc<Room>,
+        place: Place,
+    ) -> Result<Rc<Self>, ProxyError> {
+        let io = TokioIo::new(Io::new(stream, HeadBudget::default()));
+        let opened = Builder::new(Local)
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(H2_STREAM_WINDOW)
+            .initial_connection_window_size(H2_CONNECTION_WINDOW)
+            .max_send_buf_size(H2_SEND_BUFFER)
+            .max_header_list_size(HEADER_LIST_BYTES)
+            .max_local_error_reset_streams(H2_LOCAL_RESETS)
+            .keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .handshake(io)
+            .await;
+        let (send, connection) = opened.map_err(|error| fault::awaiting_head(error).unsent())?;
+        let running = Rc::new(RefCell::new(connection));
+        tokio::task::spawn_local(run(Rc::clone(&running), place));
+        Ok(Rc::new(Self {
+            send,
+            running,
+            streams: Cell::new(0),
+            idle_since: Cell::new(0),
+            peer,
+            room: Rc::clone(room),
+        }))
+    }
+
+    /// Whether it takes no new requests: closed, or closing (GOAWAY).
+    pub(super) fn is_closed(&self) -> bool {
+        self.send.is_closed()
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.streams.get() == 0
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        let allowed = self.running.try_borrow().map_or(1, |connection| connection.current_max_send_streams());
+        !self.is_closed() && self.streams.get() < allowed.min(STREAMS_MAX)
+    }
+
+    pub(super) fn stream(self: &Rc<Self>) -> StreamPlace {
+        self.streams.set(self.streams.get() + 1);
+        StreamPlace(Rc::clone(self))
+    }
+
+    /// Whether the server takes extended CONNECT. A new connection is given time to say so.
+    pub(super) async fn takes_upgrades(&self) -> bool {
+        let asked = tokio::time::Instant::now();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let says_so =
+                |connection: &Connection<_, _, _>| connection.is_extended_connect_protocol_enabled();
+            if self.running.try_borrow().is_ok_and(|connection| says_so(&connection)) {
+                return true;
+            }
+            if self.is_closed() || asked.elapsed() > SETTINGS_WAIT {
+                return false;
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
+    /// Sends a request and waits for the head of the response.
+    pub(super) async fn exchange(
+        &self,
+        request: Request<Payload>,
+        slot: Option<&BodySlot>,
+        limit: Duration,
+    ) -> Result<Response<Incoming>, Broken> {
+        let mut send = self.send.clone();
+        let mut head = pin!(send.try_send_request(request));
+        let mut wait = HeadWait::new(slot, limit);
+        let mut timer = Timer::default();
+        let result = poll_fn(|cx| match head.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending => wait.poll(&mut timer, cx).map(|()| None),
+        })
+        .await;
+        match result {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(mut failed)) => {
+                let returned = failed.take_message().map(Box::new);
+                let cause = failed.into_error();
+                let untouched = returned.is_some() || fault::refused_by_h2(&cause);
+                let error = fault::awaiting_head(cause);
+                let error = if untouched { error.unsent() } else { error };
+                Err(Broken { error, returned, silent: true })
+            }
+            None => {
+                let error = ProxyError::new(ErrorKind::ResponseTimeout);
+                Err(Broken { error, returned: None, silent: true })
+            }
+        }
+    }
+}
+
+async fn run(connection: Running, place: Place) {
+    let ended = poll_fn(|cx| Pin::new(&mut *connection.borrow_mut()).poll(cx)).await;
+    if let Err(error) = ended {
+        tracing::debug!(%error, "an HTTP/2 connection to a server ended");
+    }
+    drop(place);
+}
+
+/// One stream's place on its connection.
+pub(super) struct StreamPlace(Rc<H2>);
+
+impl Drop for StreamPlace {
+    fn drop(&mut self) {
+        self.0.streams.set(self.0.streams.get() - 1);
+        self.0.room.freed();
+    }
+}

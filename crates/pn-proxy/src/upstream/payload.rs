@@ -1,0 +1,152 @@
+//! The request body as an upstream connection takes it. The body itself stays with the exchange, so that another
+//! server can be sent it when the first one took none of it.
+
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+use http_body::{Body, Frame, SizeHint};
+use pn_core::ProxyError;
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+type AnyBody = dyn Body<Data = Bytes, Error = ProxyError> + Unpin;
+
+/// Where a request body waits to be taken. One allocation for a request that has a body, none for one that has not.
+#[derive(Clone)]
+pub(super) struct BodySlot(Rc<Slot<AnyBody>>);
+
+struct Slot<B: ?Sized> {
+    /// The attempt that may take from the body; connections of earlier ones get nothing more.
+    attempt: Cell<u32>,
+    /// Frames taken.
+    taken: Cell<u64>,
+    ended: Cell<bool>,
+    failed: Cell<Option<ProxyError>>,
+    body: RefCell<B>,
+}
+
+impl BodySlot {
+    /// `None` when there is no body.
+    pub(super) fn new<B>(body: B) -> Option<Self>
+    where
+        B: Body<Data = Bytes, Error = ProxyError> + Unpin + 'static,
+    {
+        if body.is_end_stream() {
+            return None;
+        }
+        Some(Self(Rc::new(Slot {
+            attempt: Cell::new(0),
+            taken: Cell::new(0),
+            ended: Cell::new(false),
+            failed: Cell::new(None),
+            body: RefCell::new(body),
+        })))
+    }
+
+    /// Frames taken so far: grows while the request makes progress.
+    pub(super) fn taken(&self) -> u64 {
+        self.0.taken.get()
+    }
+
+    /// Whether nothing was taken, so that the body may be sent again.
+    pub(super) fn is_whole(&self) -> bool {
+        self.0.taken.get() == 0 && !self.0.ended.get()
+    }
+
+    pub(super) fn ended(&self) -> bool {
+        self.0.ended.get()
+    }
+
+    /// Why the client's side failed, if it did.
+    pub(super) fn failure(&self) -> Option<ProxyError> {
+        self.0.failed.take()
+    }
+
+    pub(super) fn size(&self) -> Option<u64> {
+        self.0.body.borrow().size_hint().exact()
+    }
+}
+
+/// One attempt's view of the body, given to hyper.
+pub(super) struct Payload {
+    slot: Option<BodySlot>,
+    attempt: u32,
+    gate: Option<Arc<Gate>>,
+}
+
+impl Payload {
+    pub(super) const EMPTY: Self = Self { slot: None, attempt: 0, gate: None };
+
+    /// A new attempt at sending the body. With a gate, it waits until that opens.
+    pub(super) fn new(slot: &BodySlot, gate: Option<Arc<Gate>>) -> Self {
+        let attempt = slot.0.attempt.get() + 1;
+        slot.0.attempt.set(attempt);
+        Self { slot: Some(slot.clone()), attempt, gate }
+    }
+}
+
+/// What hyper is told when the body fails; the cause waits in the slot.
+#[derive(Debug, thiserror::Error)]
+#[error("the request body ended early")]
+pub(super) struct Broken;
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let Some(BodySlot(slot)) = &self.slot else { return Poll::Ready(None) };
+        if slot.attempt.get() != self.attempt {
+            return Poll::Ready(Some(Err(Broken)));
+        }
+        if let Some(gate) = &self.gate {
+            ready!(gate.poll_open(cx));
+        }
+        let mut body = slot.body.borrow_mut();
+        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        slot.ended.set(!matches!(frame, Some(Ok(_))) || body.is_end_stream());
+        Poll::Ready(frame.map(|frame| {
+            slot.taken.set(slot.taken.get() + 1);
+            frame.map_err(|error| {
+                slot.failed.set(Some(error));
+                Broken
+            })
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.slot.as_ref().is_none_or(|slot| slot.0.body.borrow().is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.slot {
+            None => SizeHint::with_exact(0),
+            Some(slot) => slot.0.body.borrow().size_hint(),
+        }
+    }
+}
+
+/// Holds a body back until the server says `100 Continue`, or has been given time to.
+#[derive(Default)]
+pub(super) struct Gate {
+    open: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Gate {
+    pub(super) fn open(&self) {
+        self.open.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    fn poll_open(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.open.load(Ordering::Acquire) {
+            return Poll::Ready(());
+        }
+        self.waker.register(cx.waker());
+        if self.open.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}

@@ -1,0 +1,241 @@
+//! The connections of one worker to one server under one transport: the most recently used are used first, the rest
+//! grow old and are closed.
+
+use super::dial::{ClientEnds, Dialed, Speaks, Target};
+use super::h1::H1;
+use super::h2::{H2, StreamPlace};
+use super::keeper::Keeper;
+use super::names::Names;
+use super::room::{Place, Room};
+use pn_core::{ErrorKind, ProxyError};
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+pub(super) struct Pool {
+    pub(super) target: Target,
+    /// The most recently used last.
+    idle: RefCell<Vec<Box<H1>>>,
+    h2: RefCell<Vec<Rc<H2>>>,
+    room: Rc<Room>,
+    limits: Limits,
+    /// What the server turned out to speak, where ALPN decides.
+    speaks: Cell<Speaks>,
+    /// Whether a connection is being opened for which others wait, because it may be shared.
+    opening: Cell<bool>,
+    opened: Notify,
+    /// Why the last such opening failed, for those who waited.
+    failed: Cell<Option<ErrorKind>>,
+    /// No graph uses it any more: nothing is kept.
+    retired: Cell<bool>,
+    /// Whether the keeper looks after it.
+    kept: Cell<bool>,
+    keeper: Rc<Keeper>,
+}
+
+/// One worker's share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) idle: usize,
+    /// 0: no limit.
+    pub(super) connections: u32,
+    /// Ticks of the keeper.
+    pub(super) idle_ticks: u32,
+}
+
+/// What a connection is wanted for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Want {
+    pub(super) ends: ClientEnds,
+    /// HTTP/1.1, where the server lets one choose.
+    pub(super) upgrade: bool,
+    /// Not one that was used before.
+    pub(super) fresh: bool,
+}
+
+pub(super) enum Lease {
+    H1(Box<H1>),
+    H2(Rc<H2>, StreamPlace),
+}
+
+impl Pool {
+    pub(super) fn new(target: Target, limits: Limits, keeper: &Rc<Keeper>) -> Rc<Self> {
+        Rc::new(Self {
+            idle: RefCell::default(),
+            h2: RefCell::default(),
+            room: Room::new(limits.connections),
+            limits,
+            speaks: Cell::new(target.speaks),
+            opening: Cell::new(false),
+            opened: Notify::new(),
+            failed: Cell::new(None),
+            retired: Cell::new(false),
+            kept: Cell::new(false),
+            keeper: Rc::clone(keeper),
+            target,
+        })
+    }
+
+    /// A connection that takes a request now.
+    pub(super) async fn lease(self: &Rc<Self>, names: &Rc<Names>, want: Want) -> Result<Lease, ProxyError> {
+        if let Some(lease) = self.take(want).await {
+            return Ok(lease);
+        }
+        let obtained = timeout(self.target.connect, self.obtain(names, want)).await;
+        // Dialing has a timeout of its own, of the same length, which ends first unless there was a wait before it.
+        obtained.unwrap_or_else(|_| Err(ProxyError::new(ErrorKind::ConnectionLimit).unsent()))
+    }
+
+    async fn obtain(self: &Rc<Self>, names: &Rc<Names>, want: Want) -> Result<Lease, ProxyError> {
+        loop {
+            if let Some(lease) = self.take(want).await {
+                return Ok(lease);
+            }
+            let shares = self.may_share() && !want.upgrade && self.speaks.get() != Speaks::H1;
+            if shares && self.opening.get() {
+                self.opened.notified().await;
+                match self.failed.get() {
+                    Some(kind) => return Err(ProxyError::new(kind).unsent()),
+                    None => continue,
+                }
+            }
+            let Some(place) = self.room.enter() else {
+                self.room.wait().await?;
+                continue;
+            };
+            let _opening = shares.then(|| Opening::new(self));
+            let opened = self.open(names, want, place).await;
+            self.failed.set(opened.as_ref().err().map(|error| error.kind));
+            return opened;
+        }
+    }
+
+    async fn open(self: &Rc<Self>, names: &Rc<Names>, want: Want, place: Place) -> Result<Lease, ProxyError> {
+        let dialed = self.target.dial(names, want.ends, want.upgrade).await?;
+        let Dialed { stream, h2, peer } = dialed;
+        if !want.upgrade {
+            self.speaks.set(if h2 { Speaks::H2 } else { Speaks::H1 });
+        }
+        if !h2 {
+            return Ok(Lease::H1(H1::open(stream, peer, place).await?));
+        }
+        let connection = H2::open(stream, peer, &self.room, place).await?;
+        let stream = connection.stream();
+        if self.may_share() && !self.retired.get() {
+            connection.idle_since.set(self.keeper.now());
+            self.h2.borrow_mut().push(Rc::clone(&connection));
+            self.keep();
+        }
+        Ok(Lease::H2(connection, stream))
+    }
+
+    /// A connection that is there already.
+    async fn take(&self, want: Want) -> Option<Lease> {
+        if let Some(lease) = self.take_h2(want) {
+            return Some(lease);
+        }
+        if want.fresh || self.idle.borrow().is_empty() {
+            return None;
+        }
+        poll_fn(|cx| Poll::Ready(self.take_h1(cx))).await.map(Lease::H1)
+    }
+
+    fn take_h2(&self, want: Want) -> Option<Lease> {
+        let mut open = self.h2.borrow_mut();
+        if open.is_empty() || (want.upgrade && self.target.speaks != Speaks::H2) {
+            return None;
+        }
+        open.retain(|connection| !connection.is_closed());
+        let found = open.iter().find(|connection| connection.has_room())?;
+        found.idle_since.set(self.keeper.now());
+        Some(Lease::H2(Rc::clone(found), found.stream()))
+    }
+
+    fn take_h1(&self, cx: &mut Context<'_>) -> Option<Box<H1>> {
+        loop {
+            let mut connection = self.idle.borrow_mut().pop()?;
+            if connection.is_alive(cx) {
+                return Some(connection);
+            }
+        }
+    }
+
+    /// Takes a connection back whose exchange is over. One that cannot be used again is closed.
+    pub(super) fn give_back(self: &Rc<Self>, mut connection: Box<H1>, cx: &mut Context<'_>) {
+        let mut idle = self.idle.borrow_mut();
+        let wanted = self.may_share() && !self.retired.get() && idle.len() < self.limits.idle;
+        if wanted && connection.is_ready(cx) {
+            connection.idle_since = self.keeper.now();
+            idle.push(connection);
+            drop(idle);
+            self.keep();
+            self.room.freed();
+        }
+    }
+
+    /// Connections that begin with a PROXY header belong to one client.
+    fn may_share(&self) -> bool {
+        self.target.proxy.is_none()
+    }
+
+    /// No graph uses the server any more. Exchanges under way go on to their end.
+    pub(super) fn retire(&self) {
+        self.retired.set(true);
+        self.idle.take();
+        self.h2.take();
+    }
+
+    fn keep(self: &Rc<Self>) {
+        if !self.kept.replace(true) {
+            self.keeper.keep(self);
+        }
+    }
+
+    /// Closes what is too old, what the server has closed, and what leads to an address that the name no longer has.
+    /// Returns whether anything is left to look after.
+    pub(super) fn sweep(&self, names: &Rc<Names>, cx: &mut Context<'_>) -> bool {
+        let now = self.keeper.now();
+        let fresh = |since: u32| now.wrapping_sub(since) < self.limits.idle_ticks;
+        let addresses = self.target.host().and_then(|host| names.peek(host));
+        let current = |peer: Option<IpAddr>| match (&addresses, peer) {
+            (Some(addresses), Some(peer)) => addresses.contains(&peer),
+            _ => true,
+        };
+        // Taken out while it is polled: nothing of this may run into itself.
+        let mut idle = self.idle.take();
+        idle.retain_mut(|one| fresh(one.idle_since) && current(one.peer) && one.is_alive(cx));
+        idle.append(&mut self.idle.borrow_mut());
+        self.idle.replace(idle);
+        self.h2.borrow_mut().retain(|one| {
+            if !one.is_idle() {
+                one.idle_since.set(now);
+            }
+            !one.is_closed() && fresh(one.idle_since.get()) && current(one.peer)
+        });
+        let left = !self.idle.borrow().is_empty() || !self.h2.borrow().is_empty();
+        self.kept.set(left);
+        left
+    }
+}
+
+/// Lets those go on who wait for a connection, however the opening ends.
+struct Opening<'a>(&'a Pool);
+
+impl<'a> Opening<'a> {
+    fn new(pool: &'a Pool) -> Self {
+        pool.opening.set(true);
+        pool.failed.set(None);
+        Self(pool)
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.0.opening.set(false);
+        self.0.opened.notify_waiters();
+    }
+}

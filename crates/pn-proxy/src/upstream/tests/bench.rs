@@ -1,0 +1,174 @@
+//! What the tests stand on: a service over the addresses of a test, and a worker that asks it.
+
+use crate::upstream::send::Unanswered;
+use crate::upstream::{Answer, Outgoing, Upstreams};
+use crate::worker::WorkerEnv;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http_body::Body;
+use http_body_util::{BodyExt, Empty};
+use pn_core::graph::{ServerNode, ServersNode};
+use pn_core::state::{BalanceState, ServerState};
+use pn_core::{ErrorKind, ProxyError};
+use pn_model::Transport;
+use pn_model::service::{Balance, HostHeader, Server, Servers, UpstreamAddress, UpstreamScheme};
+use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::LocalSet;
+
+/// Runs a test as a worker runs its requests.
+pub(super) fn on_worker<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let patient = async { tokio::time::timeout(pn_testkit::PATIENCE, test).await.expect("the test hangs") };
+    LocalSet::new().block_on(&runtime, patient)
+}
+
+/// A service under test and the worker that asks it.
+pub(super) struct Bench {
+    pub(super) upstreams: Upstreams,
+    pub(super) node: ServersNode,
+    env: WorkerEnv,
+    label: Arc<str>,
+}
+
+/// `http://127.0.0.1:1234` and the like.
+pub(super) fn server(url: impl Display) -> Server {
+    let url = url.to_string();
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let scheme = match scheme {
+        "http" => UpstreamScheme::Http,
+        "h2c" => UpstreamScheme::H2c,
+        "https" => UpstreamScheme::Https,
+        other => panic!("{other}"),
+    };
+    let address = match (rest.parse(), rest.strip_prefix("unix:")) {
+        (Ok(address), _) => UpstreamAddress::Socket(address),
+        (_, Some(path)) => UpstreamAddress::Unix(path.into()),
+        _ => {
+            let (host, port) = rest.rsplit_once(':').unwrap();
+            UpstreamAddress::Name { host: host.to_owned(), port: port.parse().unwrap() }
+        }
+    };
+    Server { url, scheme, address, weight: 1 }
+}
+
+pub(super) fn node(servers: Vec<Server>) -> ServersNode {
+    let mut transport = Transport::built_in();
+    transport.timeouts.connect = Duration::from_secs(10);
+    let one = |(index, spec): (usize, &Server)| ServerNode {
+        label: spec.url.as_str().into(),
+        state: Arc::new(ServerState::default()),
+        cookie: format!("s{index}").into(),
+        spec: spec.clone(),
+    };
+    let nodes = servers.iter().enumerate().map(one).collect();
+    let spec = Servers {
+        servers,
+        balance: Balance::RoundRobin,
+        sticky: None,
+        health_check: None,
+        outlier: None,
+        retries: None,
+        host_header: HostHeader::Preserve,
+        transport: None,
+    };
+    ServersNode {
+        spec,
+        servers: nodes,
+        transport: Arc::new(transport),
+        balance: Arc::new(BalanceState::default()),
+    }
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+    pub(super) trailers: Option<HeaderMap>,
+    pub(super) server: String,
+    pub(super) retries: u32,
+    pub(super) set_cookie: Option<HeaderValue>,
+}
+
+impl Bench {
+    pub(super) fn new(servers: Vec<Server>) -> Self {
+        Self::with(servers, |_| ())
+    }
+
+    pub(super) fn with(servers: Vec<Server>, change: impl FnOnce(&mut ServersNode)) -> Self {
+        let mut node = node(servers);
+        change(&mut node);
+        Self { upstreams: Upstreams::new(0, 1), node, env: WorkerEnv::for_tests(), label: "test".into() }
+    }
+
+    pub(super) async fn send<B>(&self, outgoing: Outgoing<B>) -> Result<Answer, Unanswered>
+    where
+        B: Body<Data = Bytes, Error = ProxyError> + Unpin + 'static,
+    {
+        self.upstreams.send(&self.node, &self.label, outgoing, &self.env).await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<Whole, ErrorKind> {
+        self.ask(get(path)).await
+    }
+
+    /// Asks and reads the whole answer.
+    pub(super) async fn ask<B>(&self, outgoing: Outgoing<B>) -> Result<Whole, ErrorKind>
+    where
+        B: Body<Data = Bytes, Error = ProxyError> + Unpin + 'static,
+    {
+        let answer = self.send(outgoing).await.map_err(|failed| failed.error.kind)?;
+        read(answer).await.map_err(|error| error.kind)
+    }
+}
+
+pub(super) async fn read(answer: Answer) -> Result<Whole, ProxyError> {
+    let collected = answer.body.collect().await?;
+    let trailers = collected.trailers().cloned();
+    Ok(Whole {
+        status: answer.head.status.as_u16(),
+        headers: answer.head.headers,
+        body: String::from_utf8(collected.to_bytes().into()).unwrap(),
+        trailers,
+        server: answer.server.to_string(),
+        retries: answer.retries,
+        set_cookie: answer.set_cookie,
+    })
+}
+
+pub(super) type NoBody = http_body_util::combinators::UnsyncBoxBody<Bytes, ProxyError>;
+
+pub(super) fn get(path: &str) -> Outgoing<NoBody> {
+    request(Method::GET, path, Empty::new().map_err(|never| match never {}).boxed_unsync())
+}
+
+pub(super) fn request<B>(method: Method, path: &str, body: B) -> Outgoing<B> {
+    Outgoing {
+        idempotent: method.is_idempotent(),
+        method,
+        target: Uri::try_from(path).unwrap(),
+        headers: HeaderMap::new(),
+        host: HeaderValue::from_static("app.example"),
+        body,
+        client_ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        peer: None,
+        local: None,
+        upgrade: None,
+        expect_continue: false,
+        trailers: false,
+    }
+}
+
+pub(super) fn post(path: &str, body: &'static str) -> Outgoing<NoBody> {
+    let body = http_body_util::Full::from(body).map_err(|never| match never {});
+    request(Method::POST, path, body.boxed_unsync())
+}
+
+pub(super) fn with_header<B>(mut outgoing: Outgoing<B>, name: &'static str, value: &str) -> Outgoing<B> {
+    outgoing.headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+    outgoing
+}
