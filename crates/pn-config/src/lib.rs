@@ -6,6 +6,7 @@ mod diagnostic;
 pub mod diff;
 pub mod export;
 mod explain;
+pub mod fmt;
 mod fs;
 mod htpasswd;
 mod inherit;
