@@ -4,8 +4,8 @@
 mod checks;
 mod diagnostic;
 pub mod diff;
-pub mod export;
 mod explain;
+pub mod export;
 pub mod fmt;
 mod fs;
 mod htpasswd;

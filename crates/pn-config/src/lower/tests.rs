@@ -332,7 +332,7 @@ fn what_sites_and_routes_may_not_say() {
             "3:25 Error invalid-value: a route for no address (leave the key out for every address)"
         }),
         ("to = \"@ping\"\nroutes.\"/a\".peer-ip = \"10.0.0.1/8\"", {
-            "3:23 Error invalid-value: `10.0.0.1/8` has bits beyond its prefix (the network is \"10.0.0.0/8\", the \
+            "3:23 Error wrong-value: `sites.\"a.lan\".routes.\"/a\".peer-ip` is not valid: `10.0.0.1/8` has bits beyond its prefix (the network is \"10.0.0.0/8\", the \
              address \"10.0.0.1\")"
         }),
         ("to = \"@ping\"\nroutes.\"/*\".strip-prefix = true", {

@@ -247,7 +247,7 @@ fn what_middlewares_may_not_say() {
                  is a dollar sign)"
             }),
             ("replace-path-regex = { regex = 'a{1000}{1000}', replacement = '' }", {
-                "5:32 Error invalid-value: the regex takes more than 1024 KiB when it is compiled (bounded \
+                "5:32 Error wrong-value: `middlewares.m.replace-path-regex.regex` is not valid: the regex takes more than 1024 KiB when it is compiled (bounded \
                  repetitions of large classes are costly; make them smaller or open)"
             }),
             ("basic-auth = {}", {
