@@ -36,7 +36,7 @@ pub(super) struct Job {
     /// `None` once an attempt has swallowed them.
     pub(super) headers: Option<HeaderMap>,
     /// A copy for another attempt, made only where there may be one.
-    pub(super) saved: Option<Vec<(HeaderName, HeaderValue)>>,
+    pub(super) saved: Saved,
     pub(super) slot: Option<BodySlot>,
     pub(super) upgrade: Option<HeaderValue>,
     pub(super) ends: ClientEnds,
@@ -49,6 +49,13 @@ pub(super) struct Job {
     /// What the transport says.
     pub(super) head_limit: Duration,
     pub(super) body_idle: Duration,
+}
+
+/// A copy of a request's fields. Its memory is the worker's, and used again.
+#[derive(Default)]
+pub(super) struct Saved {
+    pub(super) fields: Vec<(HeaderName, HeaderValue)>,
+    full: bool,
 }
 
 /// What a server said.
@@ -74,14 +81,16 @@ impl From<ProxyError> for Failed {
 impl Job {
     /// Whether another attempt has all that it needs.
     pub(super) fn is_whole(&self) -> bool {
-        (self.headers.is_some() || self.saved.is_some()) && self.slot.as_ref().is_none_or(BodySlot::is_whole)
+        (self.headers.is_some() || self.saved.full) && self.slot.as_ref().is_none_or(BodySlot::is_whole)
     }
 
     /// The fields for one attempt; with `again`, a copy stays.
     fn take_headers(&mut self, again: bool) -> HeaderMap {
-        let headers = self.headers.take();
-        let headers = headers.unwrap_or_else(|| fields::restore(self.saved.take().unwrap_or_default()));
-        self.saved = again.then(|| fields::save(&headers));
+        let headers = self.headers.take().unwrap_or_else(|| fields::restore(&mut self.saved.fields));
+        self.saved.full = again;
+        if again {
+            fields::save(&headers, &mut self.saved.fields);
+        }
         headers
     }
 
@@ -221,7 +230,8 @@ async fn over_h2(
         let error = ProxyError::new(ErrorKind::UpgradeFailed);
         return Err(error.caused_by("the server takes no extended CONNECT").unsent().into());
     }
-    let mut headers = job.take_headers(job.idempotent && job.retries);
+    // A server that leaves (GOAWAY) says which requests it has not touched; any of them may be sent again.
+    let mut headers = job.take_headers(true);
     let key = job.upgrade.as_ref().and_then(|_| headers.get(SEC_WEBSOCKET_KEY).cloned());
     fields::for_h2(&mut headers, &job.facts(&host, false));
     let mut request = Request::new(job.payload(None));

@@ -3,6 +3,7 @@
 use super::fault;
 use super::names::Names;
 use super::stream::{Plain, Stream};
+use super::tls::host_of;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use pn_core::{ErrorKind, ProxyError};
 use pn_model::Transport;
@@ -92,6 +93,17 @@ impl Target {
         }
     }
 
+    /// For what only HTTP/2 carries.
+    pub(super) fn over_h2(self) -> Self {
+        Self { speaks: Speaks::H2, ..self }
+    }
+
+    /// Opens a connection as far as TCP, and closes it again.
+    pub(super) async fn reach(&self, names: &Rc<Names>) -> Result<(), ProxyError> {
+        let addresses = self.addresses(names).await?;
+        self.connect(&addresses).await.map(drop).map_err(fault::connecting)
+    }
+
     /// Opens a connection. Every error means that nothing of a request was sent.
     pub(super) async fn dial(
         &self,
@@ -163,12 +175,7 @@ impl Tls {
         config: Option<&Arc<ClientConfig>>,
     ) -> Result<Self, &'static str> {
         let config = config.ok_or("no TLS configuration was prepared for this transport")?;
-        let host = match &server.address {
-            UpstreamAddress::Name { host, .. } => host.clone(),
-            UpstreamAddress::Socket(address) => address.ip().to_string(),
-            UpstreamAddress::Unix(_) => "localhost".to_owned(),
-        };
-        let name = ServerName::try_from(transport.server_name.clone().unwrap_or(host));
+        let name = pn_tls::server_name(transport, &host_of(&server.address));
         let name = name.map_err(|_| "the server's name cannot be used in TLS; set `server-name`")?;
         let mut only_h1 = ClientConfig::clone(config);
         only_h1.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -81,6 +81,11 @@ pub(super) fn refused_by_h2(error: &hyper::Error) -> bool {
     })
 }
 
+/// Whether an HTTP/2 connection takes no more requests after this.
+pub(super) fn ends_h2(error: &hyper::Error) -> bool {
+    source::<h2::Error>(error).is_none_or(|error| error.is_go_away() || error.is_io())
+}
+
 /// A response body that broke.
 pub(super) fn reading_body(error: hyper::Error) -> ProxyError {
     let malformed = source::<io::Error>(&error).is_some_and(|error| {

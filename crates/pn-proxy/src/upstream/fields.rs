@@ -159,13 +159,14 @@ pub(super) fn as_switch(head: &mut Parts, protocol: &HeaderValue, client_key: Op
 }
 
 /// A request's fields, to be sent again where the first attempt has swallowed them. Copies handles, not text.
-pub(super) fn save(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+pub(super) fn save(headers: &HeaderMap, into: &mut Vec<(HeaderName, HeaderValue)>) {
+    into.clear();
+    into.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
 }
 
-pub(super) fn restore(saved: Vec<(HeaderName, HeaderValue)>) -> HeaderMap {
+pub(super) fn restore(saved: &mut Vec<(HeaderName, HeaderValue)>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(saved.len());
-    for (name, value) in saved {
+    for (name, value) in saved.drain(..) {
         headers.append(name, value);
     }
     headers

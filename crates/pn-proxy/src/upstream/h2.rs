@@ -30,11 +30,16 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a new connection is given to say that it takes extended CONNECT (RFC 8441 section 3).
 const SETTINGS_WAIT: Duration = Duration::from_secs(1);
 
-type Running = Rc<RefCell<Connection<TokioIo<Io>, Payload, Local>>>;
+type Running = Connection<TokioIo<Io>, Payload, Local>;
+/// Shared by the task that runs the connection and whoever asks it for its limits. `None` once it has ended: requests
+/// that it had not taken come back when it is dropped.
+type Shared = Rc<RefCell<Option<Running>>>;
 
 pub(super) struct H2 {
     send: SendRequest<Payload>,
-    running: Running,
+    running: Shared,
+    /// It said that it goes, or broke; hyper learns so with the next request.
+    leaving: Cell<bool>,
     streams: Cell<usize>,
     /// By the keeper's clock.
     pub(super) idle_since: Cell<u32>,
@@ -45,7 +50,7 @@ pub(super) struct H2 {
 
 /// Runs hyper's tasks on the worker.
 #[derive(Clone, Copy)]
-struct Local;
+pub(super) struct Local;
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
     fn execute(&self, task: F) {
@@ -75,11 +80,12 @@ impl H2 {
             .handshake(io)
             .await;
         let (send, connection) = opened.map_err(|error| fault::awaiting_head(error).unsent())?;
-        let running = Rc::new(RefCell::new(connection));
+        let running = Rc::new(RefCell::new(Some(connection)));
         tokio::task::spawn_local(run(Rc::clone(&running), place));
         Ok(Rc::new(Self {
             send,
             running,
+            leaving: Cell::new(false),
             streams: Cell::new(0),
             idle_since: Cell::new(0),
             peer,
@@ -89,7 +95,7 @@ impl H2 {
 
     /// Whether it takes no new requests: closed, or closing (GOAWAY).
     pub(super) fn is_closed(&self) -> bool {
-        self.send.is_closed()
+        self.leaving.get() || self.send.is_closed()
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -97,8 +103,13 @@ impl H2 {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        let allowed = self.running.try_borrow().map_or(1, |connection| connection.current_max_send_streams());
+        let allowed = self.ask(Running::current_max_send_streams).unwrap_or(1);
         !self.is_closed() && self.streams.get() < allowed.min(STREAMS_MAX)
+    }
+
+    /// `None` when it has ended, or is at work this very moment.
+    fn ask<T>(&self, question: impl FnOnce(&Running) -> T) -> Option<T> {
+        self.running.try_borrow().ok()?.as_ref().map(question)
     }
 
     pub(super) fn stream(self: &Rc<Self>) -> StreamPlace {
@@ -111,9 +122,7 @@ impl H2 {
         let asked = tokio::time::Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
-            let says_so =
-                |connection: &Connection<_, _, _>| connection.is_extended_connect_protocol_enabled();
-            if self.running.try_borrow().is_ok_and(|connection| says_so(&connection)) {
+            if self.ask(Running::is_extended_connect_protocol_enabled) == Some(true) {
                 return true;
             }
             if self.is_closed() || asked.elapsed() > SETTINGS_WAIT {
@@ -146,6 +155,7 @@ impl H2 {
                 let returned = failed.take_message().map(Box::new);
                 let cause = failed.into_error();
                 let untouched = returned.is_some() || fault::refused_by_h2(&cause);
+                self.leaving.set(self.leaving.get() || returned.is_some() || fault::ends_h2(&cause));
                 let error = fault::awaiting_head(cause);
                 let error = if untouched { error.unsent() } else { error };
                 Err(Broken { error, returned, silent: true })
@@ -158,8 +168,14 @@ impl H2 {
     }
 }
 
-async fn run(connection: Running, place: Place) {
-    let ended = poll_fn(|cx| Pin::new(&mut *connection.borrow_mut()).poll(cx)).await;
+async fn run(connection: Shared, place: Place) {
+    let ended = poll_fn(|cx| match &mut *connection.borrow_mut() {
+        Some(connection) => Pin::new(connection).poll(cx),
+        None => Poll::Ready(Ok(())),
+    })
+    .await;
+    // Dropping it completes requests, whose tasks run later.
+    drop(connection.take());
     if let Err(error) = ended {
         tracing::debug!(%error, "an HTTP/2 connection to a server ended");
     }

@@ -12,6 +12,7 @@ mod fault;
 mod fields;
 mod h1;
 mod h2;
+mod health;
 mod keeper;
 mod load;
 mod names;
@@ -22,16 +23,19 @@ mod send;
 mod service;
 mod stream;
 mod timer;
+mod tls;
 mod tunnel;
 
 pub(crate) use body::UpstreamBody;
+pub(crate) use health::{HealthChecks, servers_up};
 pub(crate) use send::{Answer, Outgoing};
 pub(crate) use service::ServerLabel;
+pub(crate) use tls::ClientConfigs;
 pub(crate) use tunnel::UpstreamTunnel;
 
 use ahash::HashMap;
 use balance::Random;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use keeper::Keeper;
 use names::Names;
 use pn_core::RouterGraph;
@@ -53,6 +57,7 @@ pub(crate) struct Upstreams {
     pools: RefCell<HashMap<PoolKey, Rc<Pool>>>,
     /// By `Service::key`. Those of graphs that have gone are dropped with the next change.
     services: RefCell<HashMap<usize, Rc<Service>>>,
+    spare: RefCell<Vec<Vec<(HeaderName, HeaderValue)>>>,
 }
 
 impl Default for Upstreams {
@@ -75,13 +80,13 @@ impl Upstreams {
             random: Random::new(index as u64),
             pools: RefCell::default(),
             services: RefCell::default(),
+            spare: RefCell::default(),
         }
     }
 
     /// Makes ready for a graph before its first request: pools of servers that are still there live on, those of
-    /// servers that no graph has any more are closed once their exchanges are over. `tls` holds the configuration of
-    /// each service with TLS servers, by `ServiceId`.
-    pub(crate) fn reconcile(&self, graph: &RouterGraph, tls: &[Option<Arc<ClientConfig>>]) {
+    /// servers that no graph has any more are closed once their exchanges are over.
+    pub(crate) fn reconcile(&self, graph: &RouterGraph, tls: &ClientConfigs) {
         let mut services = self.services.take();
         services.retain(|_, service| !service.is_dead());
         let rounds: HashMap<usize, Rc<Service>> =
@@ -89,7 +94,7 @@ impl Upstreams {
         for (index, node) in graph.services().iter().enumerate() {
             if let ServiceNodeKind::Servers(servers) = &node.kind {
                 let old = rounds.get(&(Arc::as_ptr(&servers.balance) as usize));
-                let tls = tls.get(index).and_then(Option::as_ref);
+                let tls = tls.of(index);
                 let pool = |one: &ServerNode| self.pool(one, servers, tls);
                 let service = Service::new(servers, &node.label, old.map(|old| &**old), pool);
                 services.insert(Service::key(servers), service);

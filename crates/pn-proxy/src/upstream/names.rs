@@ -58,7 +58,7 @@ impl Names {
         let known = self.known(name);
         if known.age() > Age::Usable(Duration::ZERO) {
             self.ask_once(name, &known);
-            while known.age() > Age::Usable(DNS_TTL_MAX) && known.asking.get() {
+            while known.must_wait() {
                 known.asked.notified().await;
             }
         }
@@ -111,6 +111,12 @@ impl Known {
             Some(until) => Age::Usable(Instant::now().saturating_duration_since(until)),
             None => Age::Unusable,
         }
+    }
+
+    /// Whether there is nothing to go by before the question under way is answered.
+    fn must_wait(&self) -> bool {
+        let useless = self.addresses.borrow().is_none() || self.age() > Age::Usable(DNS_TTL_MAX);
+        self.asking.get() && useless
     }
 
     async fn learn(&self, name: &str, answer: impl Future<Output = Result<Answer, ProxyError>>) {
@@ -172,3 +178,6 @@ async fn lookup(resolver: Option<&TokioResolver>, name: &str) -> Result<Answer, 
     let ttl = found.valid_until().saturating_duration_since(std::time::Instant::now());
     Ok((found.iter().collect(), ttl))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! From a request to an answer: which server, how often, and what is to be blamed on whom.
 
 use super::Upstreams;
-use super::attempt::{Failed, Job, Said, attempt};
+use super::attempt::{Failed, Job, Said, Saved, attempt};
 use super::balance::{self, Outcome, Tried, Wish};
 use super::body::UpstreamBody;
 use super::dial::ClientEnds;
@@ -20,6 +20,9 @@ use pn_model::service::{Balance, RetryOn};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// Memory for copies of request fields that is kept for the next requests: as many as are likely to wait at once.
+const SPARE_MAX: usize = 64;
 
 /// A request to a service.
 pub(crate) struct Outgoing<B> {
@@ -116,7 +119,15 @@ impl Upstreams {
             tried: Tried::new(),
             now,
         };
-        way.go(job(node, outgoing)).await
+        let mut job = job(node, outgoing);
+        job.saved.fields = self.spare.borrow_mut().pop().unwrap_or_default();
+        let result = way.go(&mut job).await;
+        job.saved.fields.clear();
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < SPARE_MAX {
+            spare.push(job.saved.fields);
+        }
+        result
     }
 }
 
@@ -135,7 +146,7 @@ where
         target: outgoing.target,
         host: outgoing.host,
         headers: Some(outgoing.headers),
-        saved: None,
+        saved: Saved::default(),
         slot: BodySlot::new(outgoing.body),
         upgrade: outgoing.upgrade,
         ends: ClientEnds(outgoing.peer.zip(outgoing.local)),
@@ -149,7 +160,7 @@ where
 }
 
 impl Way<'_> {
-    async fn go(mut self, mut job: Job) -> Result<Answer, Unanswered> {
+    async fn go(mut self, job: &mut Job) -> Result<Answer, Unanswered> {
         let mut last: Option<Rc<Server>> = None;
         let mut retries = 0;
         let Some(mut index) = self.choose() else {
@@ -164,11 +175,11 @@ impl Way<'_> {
                 Some(server) => Rc::clone(server),
                 None => return Err(self.unanswered(ProxyError::new(ErrorKind::Internal), last, retries)),
             };
-            let result = self.ask(&mut job, index, &server).await;
+            let result = self.ask(job, index, &server).await;
             self.note(index, &result);
             self.tried.push(index);
             last = Some(Rc::clone(&server));
-            match self.next(&job, &result, retries) {
+            match self.next(job, &result, retries) {
                 Some(next) => {
                     index = next;
                     retries += 1;

@@ -166,7 +166,7 @@ fn replaced_host(setting: &HostHeader, server: &ServerSpec) -> Option<HeaderValu
 }
 
 /// The authority of a server's URL, without a default port.
-fn host_of(server: &ServerSpec) -> HeaderValue {
+pub(super) fn host_of(server: &ServerSpec) -> HeaderValue {
     let default = if server.scheme == UpstreamScheme::Https { 443 } else { 80 };
     let text = match &server.address {
         UpstreamAddress::Unix(_) => "localhost".to_owned(),

@@ -1,6 +1,7 @@
 //! What the tests stand on: a service over the addresses of a test, and a worker that asks it.
 
 use crate::upstream::send::Unanswered;
+use crate::upstream::service::Service;
 use crate::upstream::{Answer, Outgoing, Upstreams};
 use crate::worker::WorkerEnv;
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use pn_core::state::{BalanceState, ServerState};
 use pn_core::{ErrorKind, ProxyError};
 use pn_model::Transport;
 use pn_model::service::{Balance, HostHeader, Server, Servers, UpstreamAddress, UpstreamScheme};
+use pn_tls::UpstreamTls;
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -34,7 +36,7 @@ pub(super) struct Bench {
 }
 
 /// `http://127.0.0.1:1234` and the like.
-pub(super) fn server(url: impl Display) -> Server {
+pub(in crate::upstream) fn server(url: impl Display) -> Server {
     let url = url.to_string();
     let (scheme, rest) = url.split_once("://").unwrap();
     let scheme = match scheme {
@@ -54,7 +56,7 @@ pub(super) fn server(url: impl Display) -> Server {
     Server { url, scheme, address, weight: 1 }
 }
 
-pub(super) fn node(servers: Vec<Server>) -> ServersNode {
+pub(in crate::upstream) fn node(servers: Vec<Server>) -> ServersNode {
     let mut transport = Transport::built_in();
     transport.timeouts.connect = Duration::from_secs(10);
     let one = |(index, spec): (usize, &Server)| ServerNode {
@@ -103,6 +105,20 @@ impl Bench {
         let mut node = node(servers);
         change(&mut node);
         Self { upstreams: Upstreams::new(0, 1), node, env: WorkerEnv::for_tests(), label: "test".into() }
+    }
+
+    /// Speaks TLS as the transport says.
+    pub(super) fn tls(servers: Vec<Server>, change: impl FnOnce(&mut Transport)) -> Self {
+        let bench = Self::with(servers, |node| {
+            let mut transport = Transport::built_in();
+            change(&mut transport);
+            node.transport = transport.into();
+        });
+        let config = UpstreamTls::default().batch().client_config(&bench.node.transport).unwrap();
+        let pool = |one: &ServerNode| bench.upstreams.pool(one, &bench.node, Some(&config));
+        let service = Service::new(&bench.node, &bench.label, None, pool);
+        bench.upstreams.services.borrow_mut().insert(Service::key(&bench.node), service);
+        bench
     }
 
     pub(super) async fn send<B>(&self, outgoing: Outgoing<B>) -> Result<Answer, Unanswered>

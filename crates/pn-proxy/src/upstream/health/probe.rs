@@ -1,0 +1,107 @@
+//! How a server is asked whether it is well. Each time over a new connection, as a new client would find it.
+
+use super::check::Check;
+use super::grpc;
+use crate::upstream::dial::{ClientEnds, Dialed, Target};
+use crate::upstream::fields;
+use crate::upstream::h1::H1;
+use crate::upstream::h2::H2;
+use crate::upstream::names::Names;
+use crate::upstream::payload::Payload;
+use crate::upstream::room::{Place, Room};
+use crate::upstream::service::host_of;
+use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::uri::PathAndQuery;
+use http::{Method, Request, Uri, Version};
+use pn_core::ProxyError;
+use pn_model::service::Probe;
+use std::error::Error;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The check has its own time.
+const NO_LIMIT: Duration = Duration::ZERO;
+const AGENT: HeaderValue = HeaderValue::from_static("proxy-now health check");
+
+/// `Err` tells what was wrong.
+pub(super) async fn ask(check: &Check, target: &Target, names: &Rc<Names>) -> Result<(), String> {
+    match &check.spec.probe {
+        Probe::Tcp => target.reach(names).await.map_err(|error| describe(&error)),
+        Probe::Grpc { service } => {
+            let (dialed, room, place) = open(target, names).await?;
+            let opened = H2::open(dialed.stream, dialed.peer, &room, place).await;
+            let connection = opened.map_err(|error| describe(&error))?;
+            grpc::ask(&connection, check, target, service).await
+        }
+        Probe::Http { path, method, host, headers, status } => {
+            let request = Asked { path, method, host: host.as_deref(), headers };
+            let found = http_status(check, target, names, &request).await?;
+            if status.contains(found) { Ok(()) } else { Err(format!("status {found}")) }
+        }
+    }
+}
+
+type Opened = (Dialed, Rc<Room>, Place);
+
+async fn open(target: &Target, names: &Rc<Names>) -> Result<Opened, String> {
+    let dialed = target.dial(names, ClientEnds::default(), false).await.map_err(|error| describe(&error))?;
+    let room = Room::new(0);
+    let place = room.enter().ok_or("no place for a connection")?;
+    Ok((dialed, room, place))
+}
+
+struct Asked<'a> {
+    path: &'a str,
+    method: &'a str,
+    host: Option<&'a str>,
+    headers: &'a [(String, String)],
+}
+
+async fn http_status(
+    check: &Check,
+    target: &Target,
+    names: &Rc<Names>,
+    asked: &Asked<'_>,
+) -> Result<u16, String> {
+    let (Dialed { stream, h2, peer }, room, place) = open(target, names).await?;
+    let host = match asked.host {
+        Some(host) => HeaderValue::from_str(host).map_err(|error| error.to_string())?,
+        None => host_of(&check.server),
+    };
+    let path = PathAndQuery::try_from(asked.path).map_err(|error| error.to_string())?;
+    let mut request = Request::new(Payload::EMPTY);
+    *request.method_mut() = Method::from_bytes(asked.method.as_bytes()).map_err(|error| error.to_string())?;
+    *request.headers_mut() = headers(asked.headers)?;
+    let answer = if h2 {
+        *request.uri_mut() =
+            fields::absolute(target.is_tls(), &host, &path).map_err(|error| describe(&error))?;
+        *request.version_mut() = Version::HTTP_2;
+        let connection = H2::open(stream, peer, &room, place).await;
+        connection.map_err(|error| describe(&error))?.exchange(request, None, NO_LIMIT).await
+    } else {
+        *request.uri_mut() = Uri::from(path);
+        request.headers_mut().insert(HOST, host);
+        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        let connection = H1::open(stream, peer, place).await;
+        connection.map_err(|error| describe(&error))?.exchange(request, None, NO_LIMIT).await
+    };
+    answer.map(|response| response.status().as_u16()).map_err(|broken| describe(&broken.error))
+}
+
+fn headers(given: &[(String, String)]) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::with_capacity(given.len() + 3);
+    headers.insert(USER_AGENT, AGENT);
+    for (name, value) in given {
+        let name = HeaderName::try_from(name).map_err(|error| error.to_string())?;
+        headers.insert(name, HeaderValue::try_from(value).map_err(|error| error.to_string())?);
+    }
+    Ok(headers)
+}
+
+/// The kind of an error, and its cause.
+pub(super) fn describe(error: &ProxyError) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
