@@ -4,6 +4,7 @@
 mod checks;
 mod diagnostic;
 pub mod diff;
+mod effective;
 mod explain;
 pub mod export;
 pub mod fmt;

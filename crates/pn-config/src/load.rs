@@ -3,10 +3,10 @@
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::explain::explain;
 use crate::fs::FileSystem;
-use crate::resolved::Resolved;
+use crate::resolved::{Resolved, Section};
 use crate::sources::{Place, Sources};
 use crate::value::Span;
-use crate::{inherit, lower, read, render, schema};
+use crate::{effective, inherit, lower, read, render, schema};
 use pn_model::{Model, NodePath};
 use std::path::PathBuf;
 
@@ -152,6 +152,17 @@ impl Loaded {
     /// The findings for machines.
     pub fn json(&self) -> String {
         render::json(&self.diagnostics, &self.sources)
+    }
+
+    /// Every value that holds after defaults and inheritance, in the shape of the configuration. Secrets are `***`.
+    pub fn effective(&self) -> serde_json::Value {
+        effective::json(&self.resolved)
+    }
+
+    /// Whether a change of the files is a reason to read them again (`providers.file.watch`).
+    pub fn watches_files(&self) -> bool {
+        let providers = self.resolved.single(Section::Providers);
+        providers.and_then(|node| node.table.sub("file").bool("watch")).unwrap_or(true)
     }
 
     pub fn has_errors(&self) -> bool {
