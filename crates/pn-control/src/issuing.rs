@@ -1,0 +1,236 @@
+//! Certificates that sites want from issuers: which names, made before the graph that needs them is published, made
+//! again before they end. How a certificate is made is `pn-acme`'s; how one is found in a handshake is `pn-tls`'s.
+
+use pn_acme::{AcmeError, Demand, InternalCa, Issued, StateDir, demands, mint_lifetimes};
+use pn_core::PrepareError;
+use pn_model::site::CertificateSource;
+use pn_model::{HostPattern, IssuerName};
+use pn_model::{Model, NodePath};
+use pn_tls::{CertificateStore, TimeProvider};
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// After a renewal failed; certificates are renewed long before they end.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// Whoever makes certificates for the control plane.
+pub trait Issuing: Send {
+    /// Sees to it that every name that the model wants from an issuer has a certificate in the store. What is added
+    /// for a model that is then refused does no harm: no site leads to it.
+    fn ensure(&mut self, model: &Model) -> Result<(), Vec<PrepareError>>;
+
+    /// The model runs: what no site wants any more may go.
+    fn settle(&mut self, model: &Model);
+
+    /// Makes again what is due. What fails is logged and tried again.
+    fn renew(&mut self);
+
+    /// How long until the next renewal. `None`: there is nothing to renew.
+    fn due(&self) -> Option<Duration>;
+}
+
+/// For a process without issuers, such as one that only checks: a site that wants one is refused.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoIssuing;
+
+impl Issuing for NoIssuing {
+    fn ensure(&mut self, model: &Model) -> Result<(), Vec<PrepareError>> {
+        match first_wanting(model) {
+            Some(site) => Err(vec![no_issuer(&site.path)]),
+            None => Ok(()),
+        }
+    }
+
+    fn settle(&mut self, _: &Model) {}
+
+    fn renew(&mut self) {}
+
+    fn due(&self) -> Option<Duration> {
+        None
+    }
+}
+
+fn no_issuer(at: &NodePath) -> PrepareError {
+    PrepareError { at: at.clone(), message: "there is no issuer here".to_owned(), help: None }
+}
+
+/// Certificates by the internal CA, which is made when the first site wants one.
+pub struct InternalIssuing {
+    state: Arc<StateDir>,
+    store: Arc<CertificateStore>,
+    clock: Arc<dyn TimeProvider>,
+    ca: Option<InternalCa>,
+    /// What the CA holds certificates for.
+    held: Vec<Demand>,
+    minting: BTreeMap<Option<IssuerName>, Duration>,
+    failed: bool,
+}
+
+impl InternalIssuing {
+    pub fn new(state: Arc<StateDir>, store: Arc<CertificateStore>, clock: Arc<dyn TimeProvider>) -> Self {
+        Self { state, store, clock, ca: None, held: Vec::new(), minting: BTreeMap::new(), failed: false }
+    }
+
+    /// Holds what is demanded, in the CA and in the store. The CA reads each certificate it holds, so it is only
+    /// asked when something is new, or `exactly` these are to be held and there are others.
+    fn hold(&mut self, demands: Vec<Demand>, exactly: bool) -> Result<(), AcmeError> {
+        let new = without(&demands, &self.held);
+        let gone = without(&self.held, &demands);
+        if new.is_empty() && (gone.is_empty() || !exactly) {
+            return Ok(());
+        }
+        let wanted = if exactly { demands } else { demands.into_iter().chain(gone).collect() };
+        let now = self.clock.current_time().ok_or_else(no_clock)?;
+        let issued = self.authority()?.reconcile(&wanted, now)?;
+        self.held = wanted;
+        publish(&self.store, issued);
+        Ok(())
+    }
+
+    fn mint(&mut self, model: &Model) -> Result<(), AcmeError> {
+        let mut lifetimes = mint_lifetimes(model);
+        for (issuer, lifetime) in &self.minting {
+            lifetimes.entry(issuer.clone()).or_insert(*lifetime);
+        }
+        if lifetimes != self.minting {
+            let clock = Arc::clone(&self.clock);
+            let minter = self.authority()?.minter(lifetimes.clone(), clock);
+            self.store.set_mint(minter);
+            self.minting = lifetimes;
+        }
+        Ok(())
+    }
+
+    fn authority(&mut self) -> Result<&mut InternalCa, AcmeError> {
+        let now = self.clock.current_time().ok_or_else(no_clock)?;
+        let ca = match self.ca.take() {
+            Some(ca) => ca,
+            None => InternalCa::open(&self.state, &pn_acme::host_name(), now)?,
+        };
+        Ok(self.ca.insert(ca))
+    }
+}
+
+impl Issuing for InternalIssuing {
+    fn ensure(&mut self, model: &Model) -> Result<(), Vec<PrepareError>> {
+        let Some(site) = first_wanting(model) else { return Ok(()) };
+        self.hold(demands(model), false)
+            .and_then(|()| self.mint(model))
+            .map_err(|error| vec![refused(&site.path, &error)])
+    }
+
+    fn settle(&mut self, model: &Model) {
+        let wanted = demands(model);
+        let names: HashSet<String> =
+            wanted.iter().flat_map(|demand| &demand.names).map(HostPattern::to_string).collect();
+        if let Err(error) = self.hold(wanted, true) {
+            tracing::warn!(%error, "certificates that no site wants any more were not cleared away");
+        }
+        self.store.retain(|name| names.contains(name));
+    }
+
+    fn renew(&mut self) {
+        let Some(now) = self.clock.current_time() else { return };
+        let Some(ca) = &mut self.ca else { return };
+        match ca.renew(now) {
+            Ok(issued) => {
+                self.failed = false;
+                for one in &issued {
+                    tracing::info!(names = %list(&one.names), "certificate renewed by the internal CA");
+                }
+                publish(&self.store, issued);
+            }
+            Err(error) => {
+                self.failed = true;
+                tracing::error!(%error, "certificates were not renewed; trying again in {RETRY:?}");
+            }
+        }
+    }
+
+    fn due(&self) -> Option<Duration> {
+        let next = self.ca.as_ref()?.next_renewal().as_secs();
+        let now = self.clock.current_time()?.as_secs();
+        let after = Duration::from_secs(next.saturating_sub(now));
+        Some(if self.failed { after.max(RETRY) } else { after })
+    }
+}
+
+/// Nothing to certify, and no name that could be asked for, needs no CA.
+fn first_wanting(model: &Model) -> Option<&pn_model::Site> {
+    let wants = |source: &CertificateSource| {
+        matches!(source, CertificateSource::Issuer(_) | CertificateSource::InternalCa)
+    };
+    model.sites.values().find(|site| wants(&site.certificate))
+}
+
+fn publish(store: &CertificateStore, issued: Vec<Issued>) {
+    store.publish(issued.into_iter().map(|one| (one.names, one.key)));
+}
+
+fn without(these: &[Demand], others: &[Demand]) -> Vec<Demand> {
+    let key = |demand: &Demand| (demand.names.clone(), demand.lifetime);
+    let known: HashSet<_> = others.iter().map(key).collect();
+    these.iter().filter(|demand| !known.contains(&key(demand))).cloned().collect()
+}
+
+fn list(names: &[HostPattern]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn refused(at: &NodePath, error: &AcmeError) -> PrepareError {
+    PrepareError { at: at.clone(), message: error.to_string(), help: None }
+}
+
+fn no_clock() -> AcmeError {
+    AcmeError::Signing("the system's clock cannot be read".to_owned())
+}
+
+impl fmt::Debug for InternalIssuing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InternalIssuing").field("held", &self.held.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FileProvider, Provider};
+    use pn_config::{Format, Input};
+    use pn_tls::DefaultTimeProvider;
+
+    fn model(text: &str) -> Model {
+        let input = Input::Text { name: "test".to_owned(), text: text.to_owned(), format: Format::Toml };
+        Model::clone(&FileProvider::new(vec![input], |_| None).load().outcome.unwrap().model)
+    }
+
+    #[test]
+    fn names_have_certificates_before_the_graph_and_lose_them_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = Arc::new(StateDir::open(&dir.path().join("state")).unwrap());
+        let store = Arc::new(CertificateStore::new());
+        let mut issuing = InternalIssuing::new(state, Arc::clone(&store), Arc::new(DefaultTimeProvider));
+        let has = |names: [&str; 2]| names.map(|name| store.get(name).is_some());
+
+        issuing.ensure(&model("")).unwrap();
+        assert!(!dir.path().join("state/internal-ca").exists(), "nobody asked for a CA");
+        let one = model("[sites.\"a.localhost\"]\nto = \"http://127.0.0.1:1\"\n");
+        issuing.ensure(&one).unwrap();
+        issuing.settle(&one);
+        assert_eq!(has(["a.localhost", "b.localhost"]), [true, false]);
+        let before = store.get("a.localhost").unwrap();
+        let two = model(
+            "[sites.\"a.localhost\"]\nto = \"http://127.0.0.1:1\"\n[sites.\"b.localhost\"]\nto = \"http://127.0.0.1:1\"\n",
+        );
+        issuing.ensure(&two).unwrap();
+        assert_eq!(has(["a.localhost", "b.localhost"]), [true, true], "before the graph is published");
+        let other = model("[sites.\"b.localhost\"]\nto = \"http://127.0.0.1:1\"\n");
+        issuing.ensure(&other).unwrap();
+        assert_eq!(has(["a.localhost", "b.localhost"]), [true, true], "the running graph still wants it");
+        assert_eq!(before.cert, store.get("a.localhost").unwrap().cert, "what is there is not made again");
+        issuing.settle(&other);
+        assert_eq!(has(["a.localhost", "b.localhost"]), [false, true]);
+        assert!(issuing.due().unwrap() > Duration::from_secs(3600));
+    }
+}
