@@ -1,0 +1,88 @@
+//! The pages that only read: one function from a name to a page, for the admin address and for `@api`.
+
+mod certificates;
+mod graph;
+mod status;
+mod traefik;
+
+pub use certificates::Certificate;
+pub(crate) use status::{OutcomeView, time};
+
+use crate::metrics;
+use pn_control::{Lifecycle, StatusSource};
+use pn_core::GraphSource;
+use pn_model::ListenerName;
+use serde::Serialize;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What only the composition root knows of the process.
+pub trait Process: Send + Sync {
+    fn version(&self) -> &str;
+
+    /// Workers that run.
+    fn workers(&self) -> usize;
+
+    /// Where a listener of the running graph is reached, with ports that the kernel chose.
+    fn addresses(&self, listener: &ListenerName) -> Vec<SocketAddr>;
+
+    /// Certificates in use.
+    fn certificates(&self) -> Vec<Certificate>;
+
+    /// The metrics of the data plane, in Prometheus' text format.
+    fn metrics(&self, out: &mut String);
+}
+
+/// What the pages are made from. Shared by the admin address and the built-in services.
+pub struct Views {
+    pub status: StatusSource,
+    pub lifecycle: Arc<Lifecycle>,
+    pub graph: GraphSource,
+    pub process: Arc<dyn Process>,
+}
+
+/// One answer.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) content_type: &'static str,
+    pub(crate) body: Vec<u8>,
+}
+
+/// The page at `/api/NAME`, if there is one.
+pub(crate) fn api(views: &Views, name: &str) -> Option<Page> {
+    let status = views.status.read();
+    Some(match name {
+        "status" => json(&status::status(views, &status)),
+        "config" => json(&status::config(&status)),
+        "history" => json(&status::history(&status)),
+        "graph" => json(&graph::whole(views)),
+        "listeners" => json(&graph::listeners(views)),
+        "sites" => json(&graph::sites(views)),
+        "routes" => json(&graph::routes(views)),
+        "services" => json(&graph::services(views)),
+        "certificates" => json(&certificates::all(views)),
+        "version" => json(&traefik::version(views)),
+        "overview" => json(&traefik::overview(&status)),
+        _ => return None,
+    })
+}
+
+/// The page at `/metrics`.
+pub(crate) fn metrics(views: &Views) -> Page {
+    Page { content_type: metrics::CONTENT_TYPE, body: metrics::text(views).into_bytes() }
+}
+
+/// Readable as it is: people look at these pages with curl.
+pub(crate) fn json(value: &impl Serialize) -> Page {
+    // Only maps with keys that are not strings fail, and there are none.
+    let mut body = serde_json::to_vec_pretty(value).unwrap_or_default();
+    body.push(b'\n');
+    Page { content_type: "application/json", body }
+}
+
+impl fmt::Debug for Views {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Views")
+    }
+}
