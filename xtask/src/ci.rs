@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::process::{MINUTE, adopt_orphans, cargo, end_leftovers, root, run as run_command};
-use crate::{arrows, dependencies, docs, setup, soak, suite, tidy};
+use crate::process::{MINUTE, adopt_orphans, cargo, end_leftovers, run as run_command};
+use crate::{arrows, dependencies, setup, soak, suite, tidy};
 
 /// Enough to meet every kind of change a few times; `cargo xtask soak` does 200.
 const SOAK_RELOADS: u32 = 20;
@@ -20,11 +20,11 @@ const STEPS: &[Step] = &[
     ("arrows", arrows::run),
     ("dependencies", dependencies::run),
     ("clippy", clippy),
+    // They compare docs/reference with the code, too.
     ("tests", || suite::rooms(&[])),
     ("documentation tests", suite::documentation),
-    ("reference", || docs::run(true)),
     ("end-to-end tests", || suite::end_to_end(&[])),
-    ("soak", short_soak),
+    ("soak", || soak::run(SOAK_RELOADS)),
 ];
 
 pub(crate) fn run(with_setup: bool) -> Result<()> {
@@ -66,12 +66,4 @@ fn passes((name, step): &Step) -> bool {
 fn clippy() -> Result<()> {
     let arguments = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
     run_command(&mut cargo(&arguments), 25 * MINUTE)
-}
-
-fn short_soak() -> Result<()> {
-    if root().join("e2e/src/bin/soak.rs").exists() {
-        return soak::run(SOAK_RELOADS);
-    }
-    println!("soak: not there yet");
-    Ok(())
 }
