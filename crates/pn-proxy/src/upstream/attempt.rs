@@ -162,7 +162,7 @@ async fn over_h1(
     *request.method_mut() = job.method.clone();
     *request.uri_mut() = job.target.clone();
     *request.headers_mut() = headers;
-    if let Some(gate) = gate {
+    if let Some(gate) = &gate {
         wait_for_continue(&mut request, gate);
     }
     let answered = connection.exchange(request, job.slot.as_ref(), job.head_limit).await;
@@ -172,21 +172,32 @@ async fn over_h1(
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return switched(job, head, incoming, connection, load);
     }
+    // The server wants none of a body that it was asked about, or will take the rest while it answers.
+    let withheld = gate.is_some_and(|gate| gate.shut());
     let link = match &job.slot {
-        Some(slot) if !slot.ended() => {
+        Some(slot) if !slot.ended() && !withheld => {
             connection.detach();
             Link::None
         }
         _ => Link::H1(connection, Rc::clone(&server.pool)),
     };
     let mut body = UpstreamBody::new(incoming, link, load, job.body_idle);
-    poll_fn(|cx| Poll::Ready(body.settle(cx))).await;
+    settle(&mut body).await;
     Ok(Said { head, body, tunnel: None })
 }
 
+/// A body that has ended already has no use for its connection.
+async fn settle(body: &mut UpstreamBody) {
+    poll_fn(|cx| {
+        body.settle(cx);
+        Poll::Ready(())
+    })
+    .await;
+}
+
 /// Opens the gate at `100 Continue`, or when the server keeps quiet.
-fn wait_for_continue(request: &mut Request<Payload>, gate: Arc<Gate>) {
-    let timed = Arc::clone(&gate);
+fn wait_for_continue(request: &mut Request<Payload>, gate: &Arc<Gate>) {
+    let (timed, gate) = (Arc::clone(gate), Arc::clone(gate));
     tokio::task::spawn_local(async move {
         tokio::time::sleep(CONTINUE_WAIT).await;
         timed.open();
@@ -255,7 +266,7 @@ async fn over_h2(
     let (mut head, incoming) = response.into_parts();
     fields::check_framing(&mut head)?;
     let mut body = UpstreamBody::new(incoming, Link::H2(place), load, job.body_idle);
-    poll_fn(|cx| Poll::Ready(body.settle(cx))).await;
+    settle(&mut body).await;
     Ok(Said { head, body, tunnel: None })
 }
 

@@ -123,7 +123,8 @@ impl Upstreams {
             keep
         });
         let pools = self.pools.borrow();
-        self.names.retain(|name| pools.values().any(|pool| pool.target.host() == Some(name)));
+        let hosts: ahash::HashSet<&str> = pools.values().filter_map(|pool| pool.target.host()).collect();
+        self.names.retain(|name| hosts.contains(name));
     }
 
     /// What is kept of a service. One that no `reconcile` has announced is set up on the spot, without TLS.

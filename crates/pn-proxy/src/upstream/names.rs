@@ -62,8 +62,9 @@ impl Names {
                 known.asked.notified().await;
             }
         }
-        let addresses = known.addresses.borrow().clone();
-        addresses.ok_or_else(|| ProxyError::new(known.failed.get().unwrap_or(ErrorKind::DnsError)).unsent())
+        known
+            .current()
+            .ok_or_else(|| ProxyError::new(known.failed.get().unwrap_or(ErrorKind::DnsError)).unsent())
     }
 
     /// The addresses known for a name, without waiting; asks again in the background when they are old. `None` for
@@ -73,8 +74,7 @@ impl Names {
         if known.age() > Age::Usable(Duration::ZERO) {
             self.ask_once(name, &known);
         }
-        let addresses = known.addresses.borrow().clone();
-        addresses
+        known.current()
     }
 
     /// Forgets names that no server has any more.
@@ -111,6 +111,10 @@ impl Known {
             Some(until) => Age::Usable(Instant::now().saturating_duration_since(until)),
             None => Age::Unusable,
         }
+    }
+
+    fn current(&self) -> Option<Rc<[IpAddr]>> {
+        self.addresses.borrow().clone()
     }
 
     /// Whether there is nothing to go by before the question under way is answered.

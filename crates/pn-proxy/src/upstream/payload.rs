@@ -9,7 +9,8 @@ use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::task::{Context, Poll, ready};
 
 type AnyBody = dyn Body<Data = Bytes, Error = ProxyError> + Unpin;
@@ -132,21 +133,31 @@ impl Body for Payload {
 /// Holds a body back until the server says `100 Continue`, or has been given time to.
 #[derive(Default)]
 pub(super) struct Gate {
-    open: AtomicBool,
+    state: AtomicU8,
     waker: AtomicWaker,
 }
 
+const CLOSED: u8 = 0;
+const OPEN: u8 = 1;
+const SHUT: u8 = 2;
+
 impl Gate {
     pub(super) fn open(&self) {
-        self.open.store(true, Ordering::Release);
-        self.waker.wake();
+        if self.state.compare_exchange(CLOSED, OPEN, AcqRel, Acquire).is_ok() {
+            self.waker.wake();
+        }
+    }
+
+    /// Keeps the body back for good, unless the gate was opened before. Returns whether it does.
+    pub(super) fn shut(&self) -> bool {
+        self.state.compare_exchange(CLOSED, SHUT, AcqRel, Acquire).is_ok()
     }
 
     fn poll_open(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.open.load(Ordering::Acquire) {
+        if self.state.load(Acquire) == OPEN {
             return Poll::Ready(());
         }
         self.waker.register(cx.waker());
-        if self.open.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
+        if self.state.load(Acquire) == OPEN { Poll::Ready(()) } else { Poll::Pending }
     }
 }

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 pub(super) struct Pool {
     pub(super) target: Target,
     /// The most recently used last.
+    #[expect(clippy::vec_box, reason = "connections are large and move with each request")]
     idle: RefCell<Vec<Box<H1>>>,
     h2: RefCell<Vec<Rc<H2>>>,
     room: Rc<Room>,

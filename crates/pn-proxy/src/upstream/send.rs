@@ -2,7 +2,7 @@
 
 use super::Upstreams;
 use super::attempt::{Failed, Job, Said, Saved, attempt};
-use super::balance::{self, Outcome, Tried, Wish};
+use super::balance::{self, Tried, Wish};
 use super::body::UpstreamBody;
 use super::dial::ClientEnds;
 use super::load::InFlight;
@@ -230,10 +230,11 @@ impl Way<'_> {
             Ok(said) => matches!(said.head.status.as_u16(), 502..=504),
             Err(failed) => failed.error.side == Side::Upstream && !is_own_shortage(failed.error.kind),
         };
-        // The request may have taken long.
-        self.now = self.env.now();
-        let outcome = if failed { Outcome::Failed } else { Outcome::Fine };
-        balance::note(self.node, &self.service.label, index, outcome, self.now);
+        if failed {
+            // The request may have taken long.
+            self.now = self.env.now();
+            balance::failed(self.node, &self.service.label, index, self.now);
+        }
     }
 
     /// The server to ask next, if the service's retries say that one is to be asked.

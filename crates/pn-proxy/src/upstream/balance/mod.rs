@@ -6,7 +6,7 @@ mod split;
 mod sticky;
 mod wheel;
 
-pub(super) use outlier::{Outcome, note};
+pub(super) use outlier::failed;
 pub(super) use split::choose_split;
 pub(super) use sticky::{cookie_value, set_cookie};
 pub(super) use wheel::Wheel;

@@ -4,27 +4,11 @@ use pn_core::graph::ServersNode;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// How a request went, as far as the server is to blame or to praise for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::upstream) enum Outcome {
-    Fine,
-    /// No connection, a broken one, no answer in time, no answer that can be understood, or 502, 503, 504: what a
-    /// server says that cannot serve. Other errors of an application say nothing about its server.
-    Failed,
-}
-
-/// Records the outcome of a request at `now`. The last server that is there is never ejected.
-pub(in crate::upstream) fn note(
-    service: &ServersNode,
-    label: &str,
-    index: usize,
-    outcome: Outcome,
-    now: u64,
-) {
+/// Records at `now` that a server failed a request: no connection, a broken one, no answer in time, none that can be
+/// understood, or 502, 503, 504, which is what a server says that cannot serve. Other errors of an application say
+/// nothing about its server. The last server that is there is never ejected.
+pub(in crate::upstream) fn failed(service: &ServersNode, label: &str, index: usize, now: u64) {
     let (Some(outlier), Some(server)) = (&service.spec.outlier, service.servers.get(index)) else { return };
-    if outcome == Outcome::Fine {
-        return;
-    }
     let state = &server.state;
     if state.failures.record(now, nanos(outlier.window)) < outlier.failures || !state.available(now) {
         return;

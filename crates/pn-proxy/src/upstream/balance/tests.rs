@@ -1,6 +1,6 @@
 //! Choices without sockets: proportions, spread, and who is left out.
 
-use super::outlier::{Outcome, note};
+use super::outlier::failed;
 use super::{Random, Tried, Wheel, Wish, choose, choose_split, cookie_value, set_cookie};
 use crate::upstream::tests::{node, server};
 use http::HeaderValue;
@@ -141,12 +141,11 @@ fn ejection_counts_within_the_window_and_spares_the_last() {
     let (window, eject) = (Duration::from_nanos(100), Duration::from_nanos(1000));
     node.spec.outlier = Some(Outlier { failures: 3, window, eject });
     let out = |index: usize, now| !node.servers[index].state.available(now);
-    let fail = |index, now| note(&node, "app", index, Outcome::Failed, now);
+    let fail = |index, now| failed(&node, "app", index, now);
     for now in [1000, 1050, 1200, 1250] {
         fail(0, now);
         assert!(!out(0, now), "at {now}");
     }
-    note(&node, "app", 0, Outcome::Fine, 1260);
     fail(0, 1270);
     assert!(out(0, 1280) && !out(0, 2280));
     for now in [1300, 1301, 1302, 1303] {

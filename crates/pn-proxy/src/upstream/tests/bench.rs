@@ -143,12 +143,18 @@ impl Bench {
 }
 
 pub(super) async fn read(answer: Answer) -> Result<Whole, ProxyError> {
-    let collected = answer.body.collect().await?;
-    let trailers = collected.trailers().cloned();
+    let mut body = answer.body;
+    let (mut bytes, mut trailers) = (Vec::new(), None);
+    while let Some(frame) = body.frame().await {
+        match frame?.into_data() {
+            Ok(data) => bytes.extend_from_slice(&data),
+            Err(frame) => trailers = frame.into_trailers().ok(),
+        }
+    }
     Ok(Whole {
         status: answer.head.status.as_u16(),
         headers: answer.head.headers,
-        body: String::from_utf8(collected.to_bytes().into()).unwrap(),
+        body: String::from_utf8(bytes).unwrap(),
         trailers,
         server: answer.server.to_string(),
         retries: answer.retries,

@@ -1,7 +1,9 @@
 //! Servers that are not there, break off, or lie.
 
 use super::bench::{Bench, on_worker, server};
-use pn_core::ErrorKind;
+use crate::upstream::Upstreams;
+use crate::upstream::names::Names;
+use pn_core::{ErrorKind, ProxyError};
 use pn_testkit::RawOrigin;
 use std::time::Duration;
 
@@ -114,4 +116,35 @@ fn a_server_that_is_not_there_is_refused_or_unknown() {
         let failed = got.unwrap_err();
         assert_eq!((failed.error.kind, failed.error.unsent), (expected, true), "{url}");
     }
+}
+
+#[test]
+fn connecting_ends_in_time_and_says_what_took_so_long() {
+    let quiet = RawOrigin::start(|wire| wire.stall());
+    let short = |transport: &mut pn_model::Transport| transport.timeouts.connect = Duration::from_millis(100);
+    on_worker(async {
+        let bench = Bench::tls(vec![server(format!("https://{}", quiet.addr()))], |transport| {
+            short(transport);
+            transport.insecure_skip_verify = true;
+        });
+        assert_eq!(bench.get("/").await.unwrap_err(), ErrorKind::ConnectionTimeout, "TLS");
+        for (answers, expected) in [(false, ErrorKind::DnsTimeout), (true, ErrorKind::DnsError)] {
+            let names = Names::new(move |_| {
+                Box::pin(async move {
+                    if !answers {
+                        std::future::pending::<()>().await;
+                    }
+                    Err(ProxyError::new(ErrorKind::DnsError))
+                })
+            });
+            let mut bench = Bench::with(vec![server("http://app.example:80")], |node| {
+                let mut transport = pn_model::Transport::built_in();
+                short(&mut transport);
+                node.transport = transport.into();
+            });
+            bench.upstreams = Upstreams::with_names(0, 1, names);
+            let failed = bench.send(super::bench::get("/")).await.unwrap_err();
+            assert_eq!((failed.error.kind, failed.error.unsent), (expected, true));
+        }
+    });
 }

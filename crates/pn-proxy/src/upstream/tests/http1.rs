@@ -145,6 +145,21 @@ fn bodies_and_trailers_go_both_ways() {
 }
 
 #[test]
+fn trailers_of_a_request_reach_the_server() {
+    let origin = Origin::http1();
+    on_worker(async {
+        let bench = Bench::new(vec![server(format!("http://{}", origin.addr()))]);
+        let sum = http::HeaderMap::from_iter([("x-sum".parse().unwrap(), "6".parse().unwrap())]);
+        let frames: [Result<_, ProxyError>; 2] =
+            [Ok(Frame::data(Bytes::from_static(b"abc"))), Ok(Frame::trailers(sum))];
+        let body = StreamBody::new(futures_util::stream::iter(frames));
+        let outgoing = with_header(super::bench::request(Method::POST, "/", body), "trailer", "x-sum");
+        bench.ask(outgoing).await.unwrap();
+        assert_eq!(origin.last().trailers, [("x-sum".to_owned(), "6".to_owned())]);
+    });
+}
+
+#[test]
 fn an_answer_before_the_end_of_the_request_lets_both_go_on() {
     let origin = RawOrigin::start(|wire| {
         wire.read_head()?;

@@ -5,6 +5,7 @@ mod bench;
 mod failures;
 mod http1;
 mod http2;
+mod moves;
 mod proxy_out;
 mod reload;
 mod retries;
