@@ -27,7 +27,6 @@ pub use diagnostic::{Diagnostic, Label, Severity};
 pub use fs::{Disk, FileSystem, PathKind};
 pub use load::{Format, Input, LoadOptions, Loaded, load};
 pub use parse::Invalid;
-pub use schema::{cue, json_schema, reference};
 pub use sources::{Place, Sources};
 pub use value::Span;
 

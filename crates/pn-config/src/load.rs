@@ -122,7 +122,10 @@ fn sorted(out: Diagnostics, tree: &read::Tree, sources: &Sources) -> Vec<Diagnos
                     .any(|&span| span.file == label.span.file && line(span) == line(label.span)))
     };
     let mut list: Vec<_> = out.into_vec().into_iter().filter(|diagnostic| !follows(diagnostic)).collect();
-    list.sort_by_key(|diagnostic| (diagnostic.severity, diagnostic.labels.first().map(|label| label.span)));
+    list.sort_by_key(|diagnostic| {
+        let last = diagnostic.code == "too-many-findings";
+        (last, diagnostic.severity, diagnostic.labels.first().map(|label| label.span))
+    });
     list.dedup();
     list
 }

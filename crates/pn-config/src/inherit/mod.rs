@@ -9,6 +9,7 @@ use crate::schema::check::Checked;
 use crate::schema::{self, KINDS, Kind as NodeKind, SITE_ROUTE, suggest};
 use crate::value::{Entry, Kind, Span, Table, Value};
 use complete::Completion;
+#[cfg(test)]
 pub(crate) use complete::default;
 use indexmap::{IndexMap, IndexSet};
 use pn_model::NodePath;

@@ -3,18 +3,14 @@
 
 pub(crate) mod check;
 mod edge;
-mod export;
 mod middlewares;
 mod process;
-mod reference;
 pub(crate) mod suggest;
 mod tls;
 mod traps;
 pub(crate) mod types;
 mod upstream;
-
-pub use export::{cue, json_schema};
-pub use reference::reference;
+mod walk;
 
 use crate::resolved::Section;
 

@@ -1,6 +1,6 @@
 //! The description itself: what it says of each key must hold together.
 
-use super::{COMMON, KINDS, Key, Kind, SITE_ROUTE, Type, check, cue, json_schema, reference, types};
+use super::{COMMON, KINDS, Key, Kind, SITE_ROUTE, Type, check, types};
 use crate::inherit::default;
 use crate::tests::{findings, load_text};
 use std::collections::HashSet;
@@ -71,32 +71,6 @@ fn groups_and_conditions_name_keys() {
         let grouped = kind.groups.iter().flat_map(|group| group.keys);
         let only = kind.keys.iter().flat_map(|key| key.only);
         grouped.chain(only).for_each(|name| assert!(names.contains(name), "{}.{name}", kind.table));
-    }
-}
-
-#[test]
-fn examples_load() {
-    for kind in kinds().filter(|kind| !kind.keys.is_empty()) {
-        let found = findings(&load_text(kind.example));
-        let errors: Vec<_> = found.lines().filter(|line| line.contains(" Error ")).collect();
-        assert!(errors.is_empty(), "example of {}: {errors:#?}", kind.table);
-    }
-}
-
-#[test]
-fn every_key_is_in_the_reference_and_the_schemas() {
-    let (reference, json, cue) = (reference(), json_schema(), cue());
-    let document: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert!(document["$defs"]["services"]["properties"]["servers"].is_object());
-    for (path, key) in keys() {
-        assert!(reference.contains(&format!("{}`", key.name)), "{path} is not in the reference");
-        assert!(key.later || json.contains(&format!("\"{}\"", key.name)), "{path} is not in the JSON Schema");
-        assert!(key.later || cue.contains(key.name), "{path} is not in the CUE definitions");
-    }
-    let cue = cue.replace(r"\$\{", "");
-    for pair in ["{}", "[]", "()"] {
-        let (open, close) = pair.split_at(1);
-        assert_eq!(cue.matches(open).count(), cue.matches(close).count(), "brackets {pair} of CUE");
     }
 }
 

@@ -4,9 +4,20 @@ use super::{findings, front_text};
 
 #[test]
 fn nodes_inherit() {
-    let rows = [
-        (
-            r#"[services.a]
+    for (input, node, expected) in ROWS {
+        let loaded = front_text(input);
+        let page = loaded.explain(node).unwrap_or_else(|error| format!("error: {error}"));
+        let lines = page.lines().filter(|line| !line.is_empty() && !line.ends_with("# default"));
+        let page: Vec<_> = lines.map(squeezed).collect();
+        let found = format!("{}{}", findings(&loaded), page.join("\n"));
+        assert_eq!(found.trim_end(), *expected, "`{node}` of:\n{input}");
+    }
+}
+
+/// Configuration, node, what is found and what `explain` shows.
+const ROWS: &[(&str, &str, &str)] = &[
+    (
+        r#"[services.a]
 servers = ["http://10.0.0.1:1"]
 health-check = { path = "/h", interval = "5s" }
 sticky = { cookie = "c" }
@@ -15,8 +26,8 @@ use = ["m1"]
 extends = "a"
 health-check = { interval = "7s" }
 use = ["m2"]"#,
-            r#"services.b"#,
-            r#"[services.b] # t.toml:6:11
+        r#"services.b"#,
+        r#"[services.b] # t.toml:6:11
 servers = [{ url = "http://10.0.0.1:1", weight = 1 }] # t.toml:2:11
 use = [
     "m1", # t.toml:5:8
@@ -25,9 +36,9 @@ use = [
 sticky.cookie = "c" # t.toml:4:21
 health-check.path = "/h" # t.toml:3:25
 health-check.interval = "7s" # t.toml:8:29"#,
-        ),
-        (
-            r#"[services.a]
+    ),
+    (
+        r#"[services.a]
 servers = ["http://10.0.0.1:1"]
 health-check = { path = "/h", interval = "5s" }
 sticky = { cookie = "c" }
@@ -36,13 +47,13 @@ use = ["m1"]
 extends = "a"
 unset = ["sticky", "health-check", "use"]
 use = ["m2"]"#,
-            r#"services.b"#,
-            r#"[services.b] # t.toml:6:11
+        r#"services.b"#,
+        r#"[services.b] # t.toml:6:11
 servers = [{ url = "http://10.0.0.1:1", weight = 1 }] # t.toml:2:11
 use = ["m2"] # t.toml:9:7"#,
-        ),
-        (
-            r#"[services.a]
+    ),
+    (
+        r#"[services.a]
 servers = ["http://10.0.0.1:1"]
 health-check = { path = "/h", interval = "5s" }
 sticky = { cookie = "c" }
@@ -50,12 +61,12 @@ use = ["m1"]
 [services.b]
 extends = "a"
 respond = {}"#,
-            r#"services.b"#,
-            r#"[services.b] # t.toml:6:11
+        r#"services.b"#,
+        r#"[services.b] # t.toml:6:11
 use = ["m1"] # t.toml:5:7"#,
-        ),
-        (
-            r#"[services.a]
+    ),
+    (
+        r#"[services.a]
 servers = ["http://10.0.0.1:1"]
 health-check = { path = "/h", interval = "5s" }
 sticky = { cookie = "c" }
@@ -69,8 +80,8 @@ unset = ["sticky"]
 [defaults.services]
 use = ["m0"]
 outlier = { failures = 9 }"#,
-            r#"services.c"#,
-            r#"[services.c] # t.toml:9:11
+        r#"services.c"#,
+        r#"[services.c] # t.toml:9:11
 servers = [{ url = "http://10.0.0.2:1", weight = 1 }] # t.toml:8:11
 use = [
     "m0", # t.toml:13:8
@@ -79,45 +90,45 @@ use = [
 health-check.path = "/h" # t.toml:3:25
 health-check.interval = "5s" # t.toml:3:42
 outlier.failures = 9 # t.toml:14:24"#,
-        ),
-        (
-            r#"[services.base]
+    ),
+    (
+        r#"[services.base]
 abstract = true
 health-check = { path = "/h" }
 [services.b]
 extends = "base"
 servers = ["http://10.0.0.2:1"]"#,
-            r#"services.base"#,
-            r#"# abstract: only a parent, does not run
+        r#"services.base"#,
+        r#"# abstract: only a parent, does not run
 [services.base] # t.toml:1:11
 health-check.path = "/h" # t.toml:3:25"#,
-        ),
-        (
-            r#"[services.base]
+    ),
+    (
+        r#"[services.base]
 abstract = true
 health-check = { path = "/h" }
 [services.b]
 extends = "base"
 servers = ["http://10.0.0.2:1"]"#,
-            r#"services.b"#,
-            r#"[services.b] # t.toml:4:11
+        r#"services.b"#,
+        r#"[services.b] # t.toml:4:11
 servers = [{ url = "http://10.0.0.2:1", weight = 1 }] # t.toml:6:11
 health-check.path = "/h" # t.toml:3:25"#,
-        ),
-        (
-            r#"[services.a]
+    ),
+    (
+        r#"[services.a]
 split = { x = 1 }
 sticky = { cookie = "c" }
 [services.b]
 extends = "a"
 split = { y = 2 }"#,
-            r#"services.b"#,
-            r#"[services.b] # t.toml:4:11
+        r#"services.b"#,
+        r#"[services.b] # t.toml:4:11
 split.y = 2 # t.toml:6:15
 sticky.cookie = "c" # t.toml:3:21"#,
-        ),
-        (
-            r#"[services.a]
+    ),
+    (
+        r#"[services.a]
 extends = "b"
 respond = {}
 [services.b]
@@ -128,24 +139,24 @@ extends = "a"
 extends = "d"
 [services.e]
 extends = "bb""#,
-            r#"services.a"#,
-            r#"t.toml:2:11 Error extends-cycle: `extends` goes in a circle: `a` → `b` → `c` → `a` (remove one `extends`)
+        r#"services.a"#,
+        r#"t.toml:2:11 Error extends-cycle: `extends` goes in a circle: `a` → `b` → `c` → `a` (remove one `extends`)
 t.toml:9:11 Error extends-cycle: `extends` goes in a circle: `d` → `d` (remove one `extends`)
 t.toml:11:11 Error unknown-parent: `services.e` extends `bb`, which is not there (did you mean `b`?)
 [services.a] # t.toml:1:11"#,
-        ),
-        (
-            r#"[middlewares.a]
+    ),
+    (
+        r#"[middlewares.a]
 rate-limit = { rate = "1/s", burst = 5 }
 [middlewares.b]
 extends = "a"
 rate-limit = { rate = "2/s" }"#,
-            r#"middlewares.b"#,
-            r#"[middlewares.b] # t.toml:3:14
+        r#"middlewares.b"#,
+        r#"[middlewares.b] # t.toml:3:14
 rate-limit.rate = "2/s" # t.toml:5:23"#,
-        ),
-        (
-            r#"[listeners.web]
+    ),
+    (
+        r#"[listeners.web]
 use = ["x"]
 [listeners.alt]
 extends = "web"
@@ -153,22 +164,22 @@ address = ":81"
 [defaults.listeners]
 timeouts = { header = "1s" }
 tls = true"#,
-            r#"listeners.alt"#,
-            r#"[listeners.alt] # t.toml:3:12
+        r#"listeners.alt"#,
+        r#"[listeners.alt] # t.toml:3:12
 address = ":81" # t.toml:5:11
 tls = true # t.toml:8:7
 use = ["x"] # t.toml:2:7
 timeouts.header = "1s" # t.toml:7:23"#,
-        ),
-        (
-            r#"[listeners.websecure]
+    ),
+    (
+        r#"[listeners.websecure]
 address = "10.0.0.1:8443""#,
-            r#"listeners.websecure"#,
-            r#"[listeners.websecure] # t.toml:1:12
+        r#"listeners.websecure"#,
+        r#"[listeners.websecure] # t.toml:1:12
 address = "10.0.0.1:8443" # t.toml:2:11"#,
-        ),
-        (
-            r#"[defaults.sites]
+    ),
+    (
+        r#"[defaults.sites]
 use = ["d"]
 https = "both"
 [sites.base]
@@ -197,8 +208,8 @@ to = "@ping"
 [[sites."app.x".routes."/c"]]
 unset = ["use"]
 use = ["own"]"#,
-            r#"sites."app.x""#,
-            r#"[sites."app.x"] # t.toml:16:8
+        r#"sites."app.x""#,
+        r#"[sites."app.x"] # t.toml:16:8
 https = "both" # t.toml:3:9
 use = [
     "d", # t.toml:2:8
@@ -228,9 +239,9 @@ use = [
 to = "@ping" # t.toml:26:6
 [[sites."app.x".routes."/c"]] # t.toml:27:1
 use = ["own"] # t.toml:29:7"#,
-        ),
-        (
-            r#"[sites."a"]
+    ),
+    (
+        r#"[sites."a"]
 to = "@ping"
 [sites."b"]
 extends = "a"
@@ -239,40 +250,40 @@ issuer = "x"
 [sites."c"]
 extends = "b"
 certificate = [{ cert = "c.pem", key = "k.pem" }]"#,
-            r#"sites.c"#,
-            r#"[sites.c] # t.toml:7:8
+        r#"sites.c"#,
+        r#"[sites.c] # t.toml:7:8
 certificate = [{ cert = "c.pem", key = "k.pem" }] # t.toml:9:15"#,
-        ),
-        (
-            r#"[transports.a]
+    ),
+    (
+        r#"[transports.a]
 roots = ["r.pem"]
 pool = { idle-per-server = 3 }
 [transports.b]
 extends = "a"
 roots = ["s.pem"]
 pool = { connections-per-server = 4 }"#,
-            r#"transports.b"#,
-            r#"[transports.b] # t.toml:4:13
+        r#"transports.b"#,
+        r#"[transports.b] # t.toml:4:13
 roots = ["s.pem"] # t.toml:6:9
 pool.idle-per-server = 3 # t.toml:3:28
 pool.connections-per-server = 4 # t.toml:7:35"#,
-        ),
-        (
-            r#"[services.a]
+    ),
+    (
+        r#"[services.a]
 servers = ["http://10.0.0.1:1"]
 transport = { protocol = "h1", timeouts = { connect = "1s" } }
 [services.b]
 extends = "a"
 transport = { timeouts = { idle = "2s" } }"#,
-            r#"services.b"#,
-            r#"[services.b] # t.toml:4:11
+        r#"services.b"#,
+        r#"[services.b] # t.toml:4:11
 servers = [{ url = "http://10.0.0.1:1", weight = 1 }] # t.toml:2:11
 transport.protocol = "h1" # t.toml:3:26
 transport.timeouts.connect = "1s" # t.toml:3:55
 transport.timeouts.idle = "2s" # t.toml:6:35"#,
-        ),
-        (
-            r#"[services.p]
+    ),
+    (
+        r#"[services.p]
 abstract = true
 sticky = { secure = false }
 [services.c]
@@ -282,15 +293,15 @@ sticky = { cookie = "x" }
 [services.d]
 extends = "p"
 servers = ["http://10.0.0.1:1"]"#,
-            r#"services.c"#,
-            r#"t.toml:3:10 Error missing-key: `services.d.sticky` lacks `cookie` (add `cookie = ..`: a string)
+        r#"services.c"#,
+        r#"t.toml:3:10 Error missing-key: `services.d.sticky` lacks `cookie` (add `cookie = ..`: a string)
 [services.c] # t.toml:4:11
 servers = [{ url = "http://10.0.0.1:1", weight = 1 }] # t.toml:6:11
 sticky.secure = false # t.toml:3:21
 sticky.cookie = "x" # t.toml:7:21"#,
-        ),
-        (
-            r#"[routes.a]
+    ),
+    (
+        r#"[routes.a]
 abstract = true
 use = ["x"]
 to = "@ping"
@@ -298,17 +309,17 @@ to = "@ping"
 extends = "a"
 rule = "Host(`a`)"
 use = ["y"]"#,
-            r#"routes.b"#,
-            r#"[routes.b] # t.toml:5:9
+        r#"routes.b"#,
+        r#"[routes.b] # t.toml:5:9
 rule = "Host(`a`)" # t.toml:7:8
 use = [
     "x", # t.toml:3:8
     "y", # t.toml:8:8
 ]
 to = "@ping" # t.toml:4:6"#,
-        ),
-        (
-            r#"[services.p]
+    ),
+    (
+        r#"[services.p]
 abstract = true
 mirror = {}
 [services.c]
@@ -316,21 +327,12 @@ extends = "p"
 [services.d]
 respond = {}
 abstract = 1"#,
-            r#"services.c"#,
-            r#"t.toml:3:1 Error not-in-this-version: `services.p.mirror` is not in this version (remove it; a key that does nothing would promise what is not kept)
+        r#"services.c"#,
+        r#"t.toml:3:1 Error not-in-this-version: `services.p.mirror` is not in this version (remove it; a key that does nothing would promise what is not kept)
 t.toml:8:12 Error wrong-type: `services.d.abstract` must be `true` or `false`, not integer 1
 [services.c] # t.toml:4:11"#,
-        ),
-    ];
-    for (input, node, expected) in rows {
-        let loaded = front_text(input);
-        let page = loaded.explain(node).unwrap_or_else(|error| format!("error: {error}"));
-        let lines = page.lines().filter(|line| !line.is_empty() && !line.ends_with("# default"));
-        let page: Vec<_> = lines.map(squeezed).collect();
-        let found = format!("{}{}", findings(&loaded), page.join("\n"));
-        assert_eq!(found.trim_end(), expected, "`{node}` of:\n{input}");
-    }
-}
+    ),
+];
 
 /// One space before the place.
 fn squeezed(line: &str) -> String {
