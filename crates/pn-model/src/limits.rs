@@ -38,8 +38,8 @@ pub const DNS_ADDRESSES: usize = 16;
 pub const H2_PENDING_RESETS: usize = 20;
 /// HTTP/2 streams that this side resets for a client's errors before the connection is closed (CVE-2025-8671).
 pub const H2_LOCAL_RESETS: usize = 1_024;
-/// Bytes that an HTTP/2 connection buffers for sending.
-pub const H2_SEND_BUFFER: usize = 256 << 10;
+/// Bytes that an HTTP/2 stream buffers for sending; a connection may have as many as it has streams.
+pub const H2_SEND_BUFFER: usize = 64 << 10;
 /// HTTP/2 flow-control window of a stream.
 pub const H2_STREAM_WINDOW: u32 = 256 << 10;
 /// HTTP/2 flow-control window of a connection.
@@ -64,3 +64,8 @@ pub const SIGNAL_ENTRIES: usize = 64;
 pub const TICKET_ROTATION: Duration = Duration::from_secs(6 * 3600);
 /// Upstream TLS sessions remembered by one client configuration, for all of its servers.
 pub const UPSTREAM_SESSIONS: usize = 1_024;
+/// Bytes of a PROXY header. Version 1 has at most 107; version 2 says up to 64 KiB, but what senders put there
+/// (addresses, a TLS summary, cloud identifiers) fits many times.
+pub const PROXY_HEADER_BYTES: usize = 4 << 10;
+/// Connections that wait in the kernel to be accepted, a worker. The kernel cuts it to its own bound.
+pub const ACCEPT_QUEUE: i32 = 4_096;
