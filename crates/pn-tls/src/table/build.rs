@@ -86,11 +86,13 @@ impl<'a> Builder<'a> {
     ) -> Result<TlsTable, Vec<TlsError>> {
         let mut tables: HashMap<ListenerName, ListenerTable, RandomState> = HashMap::default();
         let mut taken = HashMap::new();
+        let mut site_policies = Vec::with_capacity(sites.len());
         for listener in listeners {
             tables.insert(listener.name.clone(), ListenerTable::default());
         }
         for site in sites {
             let ready = self.prepare(site);
+            site_policies.push(ready.iter().flatten().map(|(policy, _)| policy.id).next());
             for listener in listeners.iter().filter(|own| site.listeners.contains(own.name)) {
                 let target = ready.as_ref().and_then(|ready| self.target(ready, site, listener));
                 let Some(table) = tables.get_mut(listener.name) else { continue };
@@ -108,6 +110,7 @@ impl<'a> Builder<'a> {
             tickets: self.tickets,
             configs: self.configs,
             store: Arc::clone(self.store),
+            site_policies,
             warnings: self.warnings,
         })
     }

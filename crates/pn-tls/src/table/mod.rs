@@ -69,6 +69,7 @@ pub struct TlsTable {
     tickets: HashMap<PolicyId, Arc<Tickets>>,
     configs: HashMap<ConfigKey, Arc<ServerConfig>>,
     store: Arc<CertificateStore>,
+    site_policies: Vec<Option<PolicyId>>,
     warnings: Vec<TlsWarning>,
 }
 
@@ -180,6 +181,11 @@ impl TlsTable {
             Target::Serve(target) => Some(target.policy),
             Target::NoTls => None,
         }
+    }
+
+    /// The policy of each site that the table was built from, in their order. `None` for a site without TLS.
+    pub fn site_policies(&self) -> &[Option<PolicyId>] {
+        &self.site_policies
     }
 
     /// What works and should be looked at.
