@@ -2,6 +2,7 @@
 //! thread; nothing here is locked.
 
 use crate::access_log;
+use crate::conn::{Pulse, Stall, Tie, Ties};
 use crate::exchange::Told;
 use crate::metrics;
 use crate::upstream::Upstreams;
@@ -10,13 +11,17 @@ use pn_core::Current;
 use pn_core::context::Connection;
 use pn_core::graph::ListenerNode;
 use pn_model::ListenerName;
+use pn_model::listener::{ListenerLimits, ListenerTimeouts};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
 
 /// One worker: a thread with its runtime, sockets, pools and metric shard.
 pub(crate) struct WorkerCx {
     pub(crate) index: usize,
     current: RefCell<Current>,
+    pub(crate) ties: Rc<Ties>,
     pub(crate) upstreams: Upstreams,
     pub(crate) meter: metrics::Shard,
     pub(crate) env: WorkerEnv,
@@ -35,6 +40,7 @@ impl WorkerCx {
         Self {
             index,
             current: RefCell::new(current),
+            ties: Rc::default(),
             upstreams: Upstreams::default(),
             meter,
             env,
@@ -59,25 +65,25 @@ pub(crate) struct ConnCx {
     /// What contexts show of it.
     pub(crate) connection: Rc<Connection>,
     pub(crate) listener_name: ListenerName,
-    close: Cell<bool>,
+    /// As they were when the connection was opened.
+    pub(crate) timeouts: ListenerTimeouts,
+    pub(crate) limits: ListenerLimits,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) tie: Rc<Tie>,
     requests: Cell<u32>,
     /// Where the listener stands in the generation of this number; no index when it is not in it.
     listener: Cell<(u64, usize)>,
     /// How upstreams are told of this connection.
     pub(crate) told: Told,
+    /// The watch of the HTTP/2 stream that is about to be spawned.
+    stream: RefCell<Option<Rc<Stall>>>,
 }
 
+/// For the exchange.
 impl ConnCx {
-    pub(crate) fn new(worker: Rc<WorkerCx>, connection: Rc<Connection>, listener_name: ListenerName) -> Self {
-        Self {
-            worker,
-            connection,
-            listener_name,
-            close: Cell::new(false),
-            requests: Cell::new(0),
-            listener: Cell::new((0, usize::MAX)),
-            told: Told::default(),
-        }
+    /// The generation that the connection's next request meets: the current one, or that which still had its listener.
+    pub(crate) fn current(&self) -> Current {
+        self.tie.last_generation().unwrap_or_else(|| self.worker.current())
     }
 
     /// The listener through which the connection came, as a graph has it. `None` once it was removed.
@@ -92,18 +98,70 @@ impl ConnCx {
         found.and_then(|index| listeners.get(index)).map(|node| &**node)
     }
 
-    /// The connection takes no further requests: `Connection: close`, or GOAWAY.
+    /// The connection takes no further requests. Its responses say `Connection: close`, or GOAWAY is sent; nothing
+    /// else is to be done for it.
     pub(crate) fn close(&self) {
-        self.close.set(true);
+        self.tie.close();
     }
 
-    /// Whether the response being made is the connection's last, for the exchange to say so over HTTP/1.
+    /// Whether the connection takes no further requests.
     pub(crate) fn closes(&self) -> bool {
-        self.close.get()
+        self.tie.is_closing()
     }
 
-    /// How many requests the connection has brought, the one at hand included.
-    pub(crate) fn requests(&self) -> u32 {
-        self.requests.get()
+    /// Ready once the connection must end, whatever it is doing: what a tunnel over it watches. Never over HTTP/2,
+    /// where a tunnel ends with the connection that carries it.
+    pub(crate) fn poll_cut(&self, waker: &Waker) -> Poll<()> {
+        if self.pulse.times_heads() { self.tie.poll_cut(waker) } else { Poll::Pending }
+    }
+}
+
+/// For the connection's own code.
+impl ConnCx {
+    pub(crate) fn new(
+        worker: Rc<WorkerCx>,
+        connection: Rc<Connection>,
+        listener: &ListenerNode,
+        tie: Rc<Tie>,
+        pulse: Arc<Pulse>,
+    ) -> Self {
+        Self {
+            worker,
+            connection,
+            listener_name: listener.spec.name.clone(),
+            timeouts: listener.spec.timeouts,
+            limits: listener.spec.limits,
+            pulse,
+            tie,
+            requests: Cell::new(0),
+            listener: Cell::new((0, usize::MAX)),
+            told: Told::default(),
+            stream: RefCell::new(None),
+        }
+    }
+
+    pub(crate) fn request_began(&self) {
+        self.pulse.request_began();
+        self.tie.use_once();
+        let count = self.requests.get().saturating_add(1);
+        self.requests.set(count);
+        let most = self.limits.requests_per_connection;
+        if most != 0 && count >= most {
+            self.close();
+        }
+    }
+
+    pub(crate) fn request_ended(&self) {
+        self.pulse.request_ended();
+    }
+
+    pub(crate) fn watch_stream(&self) -> Rc<Stall> {
+        let stall = Rc::new(Stall::new(self.worker.env.clock()));
+        self.stream.replace(Some(Rc::clone(&stall)));
+        stall
+    }
+
+    pub(crate) fn take_stream(&self) -> Option<Rc<Stall>> {
+        self.stream.take()
     }
 }

@@ -6,10 +6,13 @@ mod builtin;
 mod conn;
 mod cx;
 mod exchange;
+mod listener;
 mod metrics;
 mod plane;
+#[cfg(test)]
+mod tests;
 mod upstream;
 mod worker;
 
 pub use builtin::{Ping, Whoami};
-pub use plane::{Plane, PlaneOptions, StartError};
+pub use plane::{Drained, Plane, PlaneOptions, StartError};

@@ -1,1 +1,150 @@
-//! Connections: from an accepted socket to requests.
+//! Connections: from an accepted socket to requests. PROXY header, TLS, which HTTP; then `serve`.
+
+mod detect;
+mod proxy_header;
+mod pulse;
+mod serve;
+mod service;
+mod socket;
+mod stall;
+mod tie;
+mod tls;
+mod watch;
+
+pub(crate) use proxy_header::Ends;
+pub(crate) use pulse::Pulse;
+pub(crate) use socket::{Io, Socket, Stream};
+pub(crate) use stall::Stall;
+pub(crate) use tie::{Tie, Ties};
+
+use crate::cx::{ConnCx, WorkerCx};
+use crate::plane::PlaneState;
+use detect::{Spoken, detect};
+use pn_core::context::Connection;
+use pn_core::graph::ListenerNode;
+use pn_core::tls::TlsInfo;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// How long a client may take to understand that it has to go. One that was refused may go on sending for so long:
+/// closing while it sends would reset the connection, and with it the refusal (RFC 9112 section 9.6).
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
+
+/// A connection fresh from the kernel.
+pub(crate) struct Accepted {
+    pub(crate) stream: Stream,
+    pub(crate) ends: Ends,
+    pub(crate) tie: Rc<Tie>,
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn run(worker: Rc<WorkerCx>, listener: Arc<ListenerNode>, accepted: Accepted) {
+    let probe = PanicProbe(&worker);
+    let tie = Rc::clone(&accepted.tie);
+    match open(&worker, &listener, accepted).await {
+        Ok(Some(Opened { io, spoken, conn })) => match spoken {
+            Spoken::H1 => serve::h1(io, conn).await,
+            Spoken::H2 => serve::h2(io, conn).await,
+        },
+        Ok(None) => {}
+        Err(error) => tracing::debug!(listener = %tie.listener, %error, "connection refused"),
+    }
+    drop(probe);
+}
+
+struct Opened {
+    io: Io,
+    spoken: Spoken,
+    conn: Rc<ConnCx>,
+}
+
+/// `None` when the client went away, or was idle while the listener goes.
+async fn open(
+    worker: &Rc<WorkerCx>,
+    listener: &ListenerNode,
+    accepted: Accepted,
+) -> io::Result<Option<Opened>> {
+    let Accepted { stream, mut ends, tie } = accepted;
+    let spec = &listener.spec;
+    let pulse = Arc::new(Pulse::new(worker.env.clock()));
+    let mut socket = Socket::new(stream, Arc::clone(&pulse));
+    let handshake = async {
+        if let Some(rules) = &spec.proxy_protocol {
+            ends = proxy_header::read(&mut socket, ends, rules).await?;
+        }
+        if !spec.tls {
+            return Ok((Io::Plain(socket), None, ends));
+        }
+        let current = tie.last_generation().unwrap_or_else(|| worker.current());
+        let state = current.prepared_arc::<PlaneState>().ok_or(io::ErrorKind::NotConnected)?;
+        drop(current);
+        let (stream, info) = tls::accept(socket, spec.name.as_str(), ends, &state.tls).await?;
+        Ok((Io::Tls(stream), Some(info), ends))
+    };
+    let (mut io, tls, ends) = within(spec.timeouts.handshake, handshake).await?;
+    let Some(spoken) = choose(&mut io, tls.as_ref(), listener, &tie).await? else { return Ok(None) };
+    let connection = Connection { listener: spec.name.shared(), peer: ends.peer, local: ends.local, tls };
+    let conn = ConnCx::new(Rc::clone(worker), Rc::new(connection), listener, tie, pulse);
+    Ok(Some(Opened { io, spoken, conn: Rc::new(conn) }))
+}
+
+/// Which HTTP is spoken: by ALPN over TLS; on plain listeners by what is allowed, and else by the first bytes.
+async fn choose(
+    io: &mut Io,
+    tls: Option<&TlsInfo>,
+    listener: &ListenerNode,
+    tie: &Tie,
+) -> io::Result<Option<Spoken>> {
+    let protocols = listener.spec.protocols;
+    match io {
+        Io::Tls(stream) => Ok(match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") if protocols.h2 => Some(Spoken::H2),
+            // A client that names no protocol speaks HTTP/1.1 where it is spoken at all.
+            _ if protocols.h1 => Some(Spoken::H1),
+            None if protocols.h2 => Some(Spoken::H2),
+            _ => None,
+        }),
+        Io::Plain(_) if tls.is_some() => Ok(None),
+        Io::Plain(_) if !protocols.h2 => Ok(Some(Spoken::H1)),
+        Io::Plain(_) if !protocols.h1 => Ok(Some(Spoken::H2)),
+        Io::Plain(socket) => {
+            let first = within(listener.spec.timeouts.keepalive_idle, detect(socket));
+            until_closing(tie, first).await.unwrap_or(Ok(None))
+        }
+    }
+}
+
+/// Zero switches the timeout off.
+async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    if limit.is_zero() {
+        return work.await;
+    }
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// `None` when the connection is told to close before the work is done.
+async fn until_closing<T>(tie: &Tie, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => tie.poll_closing(cx.waker()).map(|()| None),
+    })
+    .await
+}
+
+/// The runtime catches the panic of a task; this tells of it. The worker goes on with its other connections.
+struct PanicProbe<'a>(&'a WorkerCx);
+
+impl Drop for PanicProbe<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.meter.panicked();
+            tracing::error!(worker = self.0.index, "a connection was lost to a panic: this is a bug");
+        }
+    }
+}

@@ -42,7 +42,7 @@ pub(crate) async fn serve(
     conn: Rc<ConnCx>,
 ) -> http::Response<ResponseBody> {
     let began = conn.worker.env.now();
-    let current = conn.worker.current();
+    let current = conn.current();
     let tally = Rc::<Tally>::default();
     let (mut parts, incoming) = request.into_parts();
     let client = parts.extensions.remove::<OnUpgrade>();

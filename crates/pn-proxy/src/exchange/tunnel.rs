@@ -7,6 +7,7 @@ use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use http::{StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use std::future::poll_fn;
 use std::rc::Rc;
 use tokio::io::copy_bidirectional_with_sizes;
 
@@ -26,9 +27,12 @@ impl Tunnel {
             let _held = held;
             let Ok(client) = self.client.await else { return };
             let (mut client, mut upstream) = (TokioIo::new(client), self.upstream);
-            let copied = copy_bidirectional_with_sizes(&mut client, &mut upstream, BUFFER, BUFFER).await;
-            if let Err(error) = copied {
-                tracing::debug!(listener = %conn.listener_name, %error, "a tunnel broke");
+            let copied = copy_bidirectional_with_sizes(&mut client, &mut upstream, BUFFER, BUFFER);
+            tokio::select! {
+                copied = copied => if let Err(error) = copied {
+                    tracing::debug!(listener = %conn.listener_name, %error, "a tunnel broke");
+                },
+                () = poll_fn(|cx| conn.poll_cut(cx.waker())) => {}
             }
         });
     }

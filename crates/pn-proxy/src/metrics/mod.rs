@@ -40,6 +40,9 @@ impl Shard {
         let _ = exchange;
     }
 
+    /// A connection or stream was lost to a panic.
+    pub(crate) fn panicked(&self) {}
+
     /// A request to this service was sent to another server.
     pub(crate) fn retried(&self, service: &str) {
         let _ = service;

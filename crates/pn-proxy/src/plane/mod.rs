@@ -1,27 +1,157 @@
-//! The data plane as the control plane and the binary see it.
+//! The data plane as the control plane and the binary see it: start, prepare, drain.
 
+mod bind;
+mod holder;
+mod prepare;
 mod state;
 
+pub(crate) use bind::WorkerSocket;
 pub(crate) use state::PlaneState;
 
+use crate::worker::{Adopted, Blocking, Clock, Command, Start};
+use bind::Alive;
+use pn_core::GraphSource;
+use pn_model::ListenerName;
+use pn_model::listener::BindAddress;
+use pn_tls::CertificateStore;
+use std::fmt;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
 
 /// What the process gives the data plane at its start.
 #[derive(Debug, Default)]
 pub struct PlaneOptions {
-    /// 0: one a core.
+    /// 0: one a core. Fixed until a restart, whatever a graph says.
     pub workers: usize,
     /// Sockets that were handed over (systemd), by their names.
     pub sockets: Vec<(String, OwnedFd)>,
+    /// Where certificates of issuers are found.
+    pub certificates: Arc<CertificateStore>,
 }
 
-/// The running data plane.
-#[derive(Debug)]
-pub struct Plane {}
+/// The running data plane. Dropping it ends the workers at once; `drain` lets them finish.
+pub struct Plane {
+    source: GraphSource,
+    certificates: Arc<CertificateStore>,
+    handed_over: Vec<(String, OwnedFd)>,
+    workers: Box<[Worker]>,
+    adopted: Arc<Adopted>,
+    /// Addresses on which this process may still listen, those that are closing among them.
+    listening: Mutex<Vec<(BindAddress, Weak<Alive>)>>,
+}
+
+struct Worker {
+    commands: mpsc::UnboundedSender<Command>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What came of a drain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Drained {
+    /// Connections that were cut off because their time was up.
+    pub cut: u64,
+}
 
 /// Why the data plane did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("a worker could not start: {0}")]
-    Worker(#[from] std::io::Error),
+    #[error("a thread could not be started: {0}")]
+    Thread(#[source] std::io::Error),
+    #[error("a worker's event loop could not be made: {0}")]
+    Runtime(#[source] std::io::Error),
+}
+
+impl Plane {
+    /// Starts the workers. They serve what is published at `source`; nothing listens before the first commit.
+    pub fn start(options: PlaneOptions, source: GraphSource) -> Result<Self, StartError> {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let count = if options.workers == 0 { cores() } else { options.workers };
+        let clock = Clock::new();
+        let adopted = Arc::new(Adopted::new(count));
+        let blocking = Blocking::start().map_err(StartError::Thread)?;
+        let mut workers = Vec::new();
+        for index in 0..count {
+            let (blocking, source, adopted) = (blocking.clone(), source.clone(), Arc::clone(&adopted));
+            let start = Start { index, clock, blocking, source, adopted };
+            let (commands, thread) = start.spawn()?;
+            workers.push(Worker { commands, thread: Mutex::new(Some(thread)) });
+        }
+        Ok(Self {
+            source,
+            certificates: options.certificates,
+            handed_over: options.sockets,
+            workers: workers.into(),
+            adopted,
+            listening: Mutex::default(),
+        })
+    }
+
+    /// How many workers run.
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// The addresses at which a listener of the current graph is reached, with ports that the kernel chose.
+    pub fn addresses(&self, listener: &ListenerName) -> Vec<SocketAddr> {
+        let current = self.source.current();
+        let Some(state) = current.prepared::<PlaneState>() else { return Vec::new() };
+        let Some(node) = current.graph().listener(listener) else { return Vec::new() };
+        let bound = |address| state.sockets.get(address).and_then(|bound| bound.local());
+        node.spec.addresses.iter().filter_map(bound).collect()
+    }
+
+    /// Ends the data plane: sockets are emptied and closed, connections finish what they are doing, and those that
+    /// have not after their listener's `timeouts.drain`, or `at_most` where that is shorter, are cut off.
+    pub async fn drain(&self, at_most: Duration) -> Drained {
+        let mut answers = Vec::new();
+        for worker in &self.workers {
+            let (done, answer) = oneshot::channel();
+            // A worker that is gone has nothing to drain.
+            if worker.commands.send(Command::Drain { at_most, done }).is_ok() {
+                answers.push(answer);
+            }
+        }
+        let mut drained = Drained::default();
+        for answer in answers {
+            drained.cut += answer.await.unwrap_or_default();
+        }
+        for worker in &self.workers {
+            worker.join();
+        }
+        drained
+    }
+
+    fn is_listening(&self, address: &BindAddress) -> bool {
+        let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        listening.iter().any(|(known, alive)| known == address && alive.strong_count() > 0)
+    }
+}
+
+impl Worker {
+    fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("a worker ended by a panic: this is a bug");
+        }
+    }
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        for worker in &self.workers {
+            // The end of its commands ends a worker; one that has drained is gone already.
+            worker.commands.send(Command::Stop).unwrap_or_default();
+            worker.join();
+        }
+    }
+}
+
+impl fmt::Debug for Plane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plane").field("workers", &self.workers.len()).finish_non_exhaustive()
+    }
 }

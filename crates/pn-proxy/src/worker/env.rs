@@ -28,6 +28,11 @@ impl Clock {
         Self(Instant::now())
     }
 
+    /// The moment as timers take it.
+    pub(crate) fn instant(self, moment: u64) -> tokio::time::Instant {
+        tokio::time::Instant::from_std(self.0 + Duration::from_nanos(moment))
+    }
+
     /// Never 0, which stands for "never" where moments are kept in cells.
     pub(crate) fn now(self) -> u64 {
         u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX).saturating_add(1)
@@ -83,6 +88,10 @@ pub(crate) struct WorkerEnv {
 impl WorkerEnv {
     pub(crate) fn new(clock: Clock, seed: u64, blocking: Blocking) -> Self {
         Self { clock, random: Cell::new(seed | 1), blocking }
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
     }
 
     pub(crate) fn now(&self) -> u64 {

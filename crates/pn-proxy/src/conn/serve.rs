@@ -1,0 +1,116 @@
+//! HTTP over an open connection: hyper's settings, and how connections end.
+
+use super::LINGER;
+use super::pulse::Overdue;
+use super::service::answer;
+use super::socket::Io;
+use super::stall::StreamExec;
+use super::watch::{self, Ended};
+use crate::cx::ConnCx;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use pn_model::limits;
+use pn_model::listener::ListenerLimits;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// hyper keeps so many fields on the stack; more cost two allocations a request.
+const FIELDS_ON_STACK: u32 = 100;
+/// Smallest read buffer that hyper takes.
+const READ_BUFFER_MIN: u32 = 8 << 10;
+/// An HTTP/2 client that answers no ping for so long is gone, though its network never said so.
+const PING_INTERVAL: Duration = Duration::from_secs(60);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+const REQUEST_TIMEOUT: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+pub(crate) async fn h1(io: Io, conn: Rc<ConnCx>) {
+    conn.pulse.begin_http(true);
+    let own = Rc::clone(&conn);
+    let service = service_fn(move |request| answer(&own, request));
+    let mut http = h1_builder(&conn.limits).serve_connection(TokioIo::new(io), service).with_upgrades();
+    let close = |http: Pin<&mut _>| http1::UpgradeableConnection::graceful_shutdown(http);
+    let ended = watch::run(Pin::new(&mut http), close, &conn.tie, &conn.pulse, conn.timeouts).await;
+    // Nothing is left of a connection that became a tunnel.
+    let Some(parts) = http.into_parts() else { return };
+    let mut io = parts.io.into_inner();
+    match ended {
+        Ended::Http(Ok(())) if !conn.closes() => {}
+        Ended::Http(Err(error)) if !error.is_parse() => tracing::debug!(%error, "connection ended"),
+        Ended::Http(_) => linger(io, &conn).await,
+        Ended::Overdue(Overdue::Head) => {
+            let told = tokio::time::timeout(LINGER, io.write_all(REQUEST_TIMEOUT)).await;
+            if told.is_ok_and(|written| written.is_ok()) {
+                linger(io, &conn).await;
+            }
+        }
+        Ended::Overdue(overdue) => tracing::debug!(?overdue, "connection ended"),
+        Ended::Cut => {}
+    }
+}
+
+fn h1_builder(limits: &ListenerLimits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    // Heads are timed by the connection's watch. An end of input in the middle of a response means that the client
+    // has gone, and its upstream request is given up.
+    builder.header_read_timeout(None).half_close(false);
+    builder.max_header_size(limits.header_bytes.max(READ_BUFFER_MIN) as usize);
+    if limits.headers > FIELDS_ON_STACK {
+        builder.max_headers(limits.headers as usize);
+    }
+    builder
+}
+
+pub(crate) async fn h2(io: Io, conn: Rc<ConnCx>) {
+    conn.pulse.begin_http(false);
+    let own = Rc::clone(&conn);
+    let service = service_fn(move |request| answer(&own, request));
+    let executor = StreamExec(Rc::clone(&conn));
+    let mut http = pin!(h2_builder(executor, &conn.limits).serve_connection(TokioIo::new(io), service));
+    let close = |http: Pin<&mut _>| http2::Connection::graceful_shutdown(http);
+    let mut ended = watch::run(http.as_mut(), close, &conn.tie, &conn.pulse, conn.timeouts).await;
+    if matches!(ended, Ended::Overdue(Overdue::Request)) && !conn.closes() {
+        // GOAWAY first, so that a request which is under way already is not lost unnoticed.
+        conn.close();
+        ended = watch::run(http.as_mut(), close, &conn.tie, &conn.pulse, conn.timeouts).await;
+    }
+    tracing::debug!(?ended, "connection ended");
+}
+
+fn h2_builder(executor: StreamExec, limits: &ListenerLimits) -> http2::Builder<StreamExec> {
+    let mut builder = http2::Builder::new(executor);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.h2_streams)
+        .max_header_list_size(limits.header_bytes)
+        .initial_stream_window_size(limits::H2_STREAM_WINDOW)
+        .initial_connection_window_size(limits::H2_CONNECTION_WINDOW)
+        .max_send_buf_size(limits::H2_SEND_BUFFER)
+        .max_pending_accept_reset_streams(limits::H2_PENDING_RESETS)
+        .max_local_error_reset_streams(limits::H2_LOCAL_RESETS)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .enable_connect_protocol();
+    builder
+}
+
+/// Reads on without a use for it, until the client has seen the end or the time is up. Below TLS: what comes is not
+/// worth decrypting.
+async fn linger(io: Io, conn: &ConnCx) {
+    if conn.pulse.at_eof() || conn.tie.is_cut() {
+        return;
+    }
+    let mut socket = match io {
+        Io::Plain(socket) => socket,
+        Io::Tls(tls) => tls.into_inner().0,
+    };
+    let discard = async {
+        socket.shutdown().await.ok();
+        let mut sink = [0; 4096];
+        while socket.read(&mut sink).await.is_ok_and(|n| n > 0) {}
+    };
+    tokio::time::timeout(LINGER, discard).await.unwrap_or_default();
+}

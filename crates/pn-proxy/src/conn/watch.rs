@@ -1,0 +1,105 @@
+//! The watch over a connection: runs HTTP until it is done, and sees to it that the connection ends when it is told
+//! to or has waited too long. One timer a connection; it is moved only when something is due earlier than it.
+
+use super::LINGER;
+use super::pulse::{Overdue, Pulse};
+use super::tie::Tie;
+use pn_model::listener::ListenerTimeouts;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use tokio::time::{Sleep, sleep_until};
+
+/// How a connection came to its end.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Http(hyper::Result<()>),
+    Overdue(Overdue),
+    /// Told to end at once.
+    Cut,
+}
+
+enum Sign {
+    /// Take no further requests.
+    Close,
+    End(Ended),
+}
+
+/// Runs `http`. `close` tells it to take no further requests.
+pub(crate) async fn run<H>(
+    mut http: Pin<&mut H>,
+    close: impl Fn(Pin<&mut H>),
+    tie: &Tie,
+    pulse: &Pulse,
+    timeouts: ListenerTimeouts,
+) -> Ended
+where
+    H: Future<Output = hyper::Result<()>>,
+{
+    let mut watch = Watch {
+        tie,
+        pulse,
+        timeouts,
+        sleep: pin!(sleep_until(tokio::time::Instant::now())),
+        armed: u64::MAX,
+        watched: false,
+        told: false,
+    };
+    poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(result) = http.as_mut().poll(cx) {
+                return Poll::Ready(Ended::Http(result));
+            }
+            match watch.poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Sign::Close) => close(http.as_mut()),
+                Poll::Ready(Sign::End(ended)) => return Poll::Ready(ended),
+            }
+        }
+    })
+    .await
+}
+
+struct Watch<'a> {
+    tie: &'a Tie,
+    pulse: &'a Pulse,
+    timeouts: ListenerTimeouts,
+    sleep: Pin<&'a mut Sleep>,
+    /// The moment at which the timer goes off; `u64::MAX` while it is not set.
+    armed: u64,
+    watched: bool,
+    told: bool,
+}
+
+impl Watch<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Sign> {
+        if !std::mem::replace(&mut self.watched, true) {
+            self.tie.watch(cx.waker());
+        }
+        if self.tie.is_cut() {
+            return Poll::Ready(Sign::End(Ended::Cut));
+        }
+        if self.tie.is_closing() && !std::mem::replace(&mut self.told, true) {
+            // What the client sends before it learns of that is served; then it is expected to go.
+            self.timeouts.keepalive_idle = LINGER;
+            self.pulse.rest();
+            return Poll::Ready(Sign::Close);
+        }
+        let Some((deadline, overdue)) = self.pulse.deadline(&self.timeouts) else { return Poll::Pending };
+        if self.armed != u64::MAX && self.sleep.is_elapsed() {
+            self.armed = u64::MAX;
+            if self.pulse.clock().now() >= deadline {
+                return Poll::Ready(Sign::End(Ended::Overdue(overdue)));
+            }
+        }
+        // A timer that goes off too early is set anew then; that is cheaper than to move it with every request.
+        if self.armed > deadline {
+            self.armed = deadline;
+            self.sleep.as_mut().reset(self.pulse.clock().instant(deadline));
+            if self.sleep.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Sign::End(Ended::Overdue(overdue)));
+            }
+        }
+        Poll::Pending
+    }
+}

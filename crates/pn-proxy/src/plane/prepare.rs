@@ -1,0 +1,116 @@
+//! The second move of a change: whatever of it may fail here is done here, and undone when the change is refused.
+
+use super::bind::{Binder, Bound};
+use super::{Plane, PlaneState};
+use ahash::HashMap;
+use pn_core::{DataPlane, PrepareError, Prepared, RouterGraph};
+use pn_model::listener::BindAddress;
+use pn_tls::{TlsListener, TlsSite, TlsTable};
+use std::sync::{Arc, PoisonError};
+
+impl DataPlane for Plane {
+    fn prepare(&self, next: &RouterGraph) -> Result<Prepared, Vec<PrepareError>> {
+        let current = self.source.current();
+        self.adopted.wait(current.number());
+        let state = current.prepared::<PlaneState>();
+        let mut errors = Vec::new();
+        let tls = self.tls(next, state, &mut errors);
+        let sockets = self.sockets(next, state, &mut errors);
+        let gates = next.listeners().iter().map(|listener| {
+            let known = state.and_then(|state| state.gates.get(listener.name()));
+            (listener.name().clone(), known.map(Arc::clone).unwrap_or_default())
+        });
+        match tls {
+            Some(tls) if errors.is_empty() => {
+                self.remember(&sockets);
+                let policies = tls.site_policies().into();
+                Ok(Prepared::new(Arc::new(PlaneState { tls, policies, sockets, gates: gates.collect() })))
+            }
+            _ => Err(errors),
+        }
+    }
+}
+
+impl Plane {
+    fn tls(
+        &self,
+        next: &RouterGraph,
+        state: Option<&PlaneState>,
+        errors: &mut Vec<PrepareError>,
+    ) -> Option<TlsTable> {
+        const NONE: &pn_model::site::CertificateSource = &pn_model::site::CertificateSource::None;
+        let sites: Vec<_> = next
+            .sites()
+            .iter()
+            .map(|site| TlsSite {
+                name: &site.name,
+                hosts: &site.hosts,
+                listeners: &site.listeners,
+                policy: site.tls.as_ref().and_then(|tls| tls.policy.as_deref()),
+                certificate: site.tls.as_ref().map_or(NONE, |tls| &tls.certificate),
+                path: &site.path,
+            })
+            .collect();
+        let listeners: Vec<_> = next
+            .listeners()
+            .iter()
+            .filter(|listener| listener.spec.tls)
+            .map(|listener| TlsListener { name: listener.name(), protocols: listener.spec.protocols })
+            .collect();
+        let previous = state.map(|state| &state.tls);
+        match TlsTable::build(&sites, &listeners, &self.certificates, previous) {
+            Ok(table) => Some(table),
+            Err(found) => {
+                errors.extend(found.into_iter().map(|error| PrepareError {
+                    message: error.kind.to_string(),
+                    help: Some(error.help()).filter(|help| !help.is_empty()),
+                    at: error.at,
+                }));
+                None
+            }
+        }
+    }
+
+    /// Sockets of addresses that stay are kept, whatever else of their listener changes.
+    fn sockets(
+        &self,
+        next: &RouterGraph,
+        state: Option<&PlaneState>,
+        errors: &mut Vec<PrepareError>,
+    ) -> HashMap<BindAddress, Arc<Bound>> {
+        let addresses = || next.listeners().iter().flat_map(|listener| &listener.spec.addresses);
+        let binder = Binder {
+            workers: self.workers.len(),
+            handed_over: &self.handed_over,
+            ours: &|address| self.is_listening(address),
+            binds: &|tcp| addresses().any(|address| *address == BindAddress::Tcp(tcp)),
+        };
+        let mut sockets: HashMap<BindAddress, Arc<Bound>> = HashMap::default();
+        for listener in next.listeners() {
+            for address in &listener.spec.addresses {
+                if let Some(bound) = state.and_then(|state| state.sockets.get(address)) {
+                    sockets.insert(address.clone(), Arc::clone(bound));
+                    continue;
+                }
+                match binder.bind(address) {
+                    Ok(bound) => {
+                        sockets.insert(address.clone(), Arc::new(bound));
+                    }
+                    Err(error) => errors.push(PrepareError {
+                        at: listener.spec.path.child("address"),
+                        message: error.message,
+                        help: error.help,
+                    }),
+                }
+            }
+        }
+        sockets
+    }
+
+    fn remember(&self, sockets: &HashMap<BindAddress, Arc<Bound>>) {
+        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        listening.retain(|(_, alive)| alive.strong_count() > 0);
+        listening
+            .extend(sockets.iter().map(|(address, bound)| (address.clone(), Arc::downgrade(bound.alive()))));
+    }
+}

@@ -1,0 +1,8 @@
+//! The front half against real sockets: what clients of each kind see of listeners, connections, reloads and drains.
+
+mod connections;
+mod drain;
+mod http2;
+mod reload;
+mod tls;
+mod world;
