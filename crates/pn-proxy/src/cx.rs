@@ -5,6 +5,7 @@ use crate::access_log;
 use crate::conn::{Pulse, Stall, Tie, Ties};
 use crate::exchange::Told;
 use crate::metrics;
+use crate::plane::PlaneState;
 use crate::upstream::Upstreams;
 use crate::worker::WorkerEnv;
 use pn_core::Current;
@@ -33,19 +34,12 @@ impl WorkerCx {
     pub(crate) fn new(
         index: usize,
         current: Current,
+        upstreams: Upstreams,
         meter: metrics::Shard,
         env: WorkerEnv,
         access_log: Option<access_log::Sink>,
     ) -> Self {
-        Self {
-            index,
-            current: RefCell::new(current),
-            ties: Rc::default(),
-            upstreams: Upstreams::default(),
-            meter,
-            env,
-            access_log,
-        }
+        Self { index, current: RefCell::new(current), ties: Rc::default(), upstreams, meter, env, access_log }
     }
 
     /// The generation that new requests meet. No atomic operation.
@@ -54,6 +48,9 @@ impl WorkerCx {
     }
 
     pub(crate) fn set_current(&self, current: Current) {
+        if let Some(state) = current.prepared::<PlaneState>() {
+            self.upstreams.reconcile(current.graph(), &state.upstream_tls);
+        }
         self.current.replace(current);
     }
 }

@@ -1,4 +1,5 @@
 //! The data plane as the control plane and the binary see it: start, prepare, drain.
+#![expect(clippy::disallowed_types, reason = "its locks are taken at starts, changes and ends only")]
 
 mod bind;
 mod holder;
@@ -8,12 +9,13 @@ mod state;
 pub(crate) use bind::WorkerSocket;
 pub(crate) use state::PlaneState;
 
+use crate::upstream::HealthChecks;
 use crate::worker::{Adopted, Blocking, Clock, Command, Start};
 use bind::Alive;
-use pn_core::GraphSource;
+use pn_core::{Generation, GraphSource};
 use pn_model::ListenerName;
 use pn_model::listener::BindAddress;
-use pn_tls::CertificateStore;
+use pn_tls::{CertificateStore, UpstreamTls};
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -37,7 +39,10 @@ pub struct PlaneOptions {
 pub struct Plane {
     source: GraphSource,
     certificates: Arc<CertificateStore>,
+    upstream_tls: UpstreamTls,
     handed_over: Vec<(String, OwnedFd)>,
+    /// Declared before the workers, so that it ends first.
+    _health: HealthChecks,
     workers: Box<[Worker]>,
     adopted: Arc<Adopted>,
     /// Addresses on which this process may still listen, those that are closing among them.
@@ -76,13 +81,19 @@ impl Plane {
         let mut workers = Vec::new();
         for index in 0..count {
             let (blocking, source, adopted) = (blocking.clone(), source.clone(), Arc::clone(&adopted));
-            let start = Start { index, clock, blocking, source, adopted };
+            let start = Start { index, count, clock, blocking, source, adopted };
             let (commands, thread) = start.spawn()?;
             workers.push(Worker { commands, thread: Mutex::new(Some(thread)) });
         }
+        let tls_of = |generation: &Generation| {
+            generation.prepared().map(|state: &PlaneState| state.upstream_tls.clone()).unwrap_or_default()
+        };
+        let health = HealthChecks::start(source.clone(), tls_of).map_err(StartError::Thread)?;
         Ok(Self {
             source,
             certificates: options.certificates,
+            upstream_tls: UpstreamTls::default(),
+            _health: health,
             handed_over: options.sockets,
             workers: workers.into(),
             adopted,

@@ -2,6 +2,7 @@
 
 use super::bind::{Binder, Bound};
 use super::{Plane, PlaneState};
+use crate::upstream::ClientConfigs;
 use ahash::HashMap;
 use pn_core::{DataPlane, PrepareError, Prepared, RouterGraph};
 use pn_model::listener::BindAddress;
@@ -15,6 +16,7 @@ impl DataPlane for Plane {
         let state = current.prepared::<PlaneState>();
         let mut errors = Vec::new();
         let tls = self.tls(next, state, &mut errors);
+        let upstream_tls = ClientConfigs::prepare(next, &self.upstream_tls, &mut errors);
         let sockets = self.sockets(next, state, &mut errors);
         let gates = next.listeners().iter().map(|listener| {
             let known = state.and_then(|state| state.gates.get(listener.name()));
@@ -24,7 +26,13 @@ impl DataPlane for Plane {
             Some(tls) if errors.is_empty() => {
                 self.remember(&sockets);
                 let policies = tls.site_policies().into();
-                Ok(Prepared::new(Arc::new(PlaneState { tls, policies, sockets, gates: gates.collect() })))
+                Ok(Prepared::new(Arc::new(PlaneState {
+                    tls,
+                    policies,
+                    upstream_tls,
+                    sockets,
+                    gates: gates.collect(),
+                })))
             }
             _ => Err(errors),
         }
@@ -61,11 +69,7 @@ impl Plane {
         match TlsTable::build(&sites, &listeners, &self.certificates, previous) {
             Ok(table) => Some(table),
             Err(found) => {
-                errors.extend(found.into_iter().map(|error| PrepareError {
-                    message: error.kind.to_string(),
-                    help: Some(error.help()).filter(|help| !help.is_empty()),
-                    at: error.at,
-                }));
+                errors.extend(found.into_iter().map(PrepareError::from));
                 None
             }
         }

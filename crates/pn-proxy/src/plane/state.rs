@@ -2,6 +2,7 @@
 
 use super::bind::Bound;
 use crate::listener::Gate;
+use crate::upstream::ClientConfigs;
 use ahash::HashMap;
 use pn_core::tls::PolicyId;
 use pn_model::ListenerName;
@@ -16,6 +17,7 @@ pub(crate) struct PlaneState {
     pub(crate) tls: TlsTable,
     /// The TLS policy of each site, by `SiteId`; `None` for a site without TLS.
     pub(crate) policies: Box<[Option<PolicyId>]>,
+    pub(crate) upstream_tls: ClientConfigs,
     pub(crate) sockets: HashMap<BindAddress, Arc<Bound>>,
     pub(crate) gates: HashMap<ListenerName, Arc<Gate>>,
 }

@@ -1,5 +1,6 @@
 //! Which generation each worker has come to. A change waits until the one before is everywhere: a worker that skipped
 //! a generation would never take the sockets that only that one had, and whoever connected there would wait for ever.
+#![expect(clippy::disallowed_types, reason = "locked at changes only")]
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;

@@ -6,6 +6,7 @@ use super::env::{Blocking, Clock, WorkerEnv};
 use crate::cx::WorkerCx;
 use crate::metrics;
 use crate::plane::StartError;
+use crate::upstream::Upstreams;
 use pn_core::{Current, GraphReader, GraphSource};
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
 /// What a worker is made of.
 pub(crate) struct Start {
     pub(crate) index: usize,
+    /// How many there are.
+    pub(crate) count: usize,
     pub(crate) clock: Clock,
     pub(crate) blocking: Blocking,
     pub(crate) source: GraphSource,
@@ -59,8 +62,10 @@ impl Start {
         let seed = ahash::RandomState::new().hash_one(self.index);
         let env = WorkerEnv::new(self.clock, seed, self.blocking);
         let current = reader.current().clone();
-        let worker =
-            Rc::new(WorkerCx::new(self.index, current.clone(), metrics::Shard::default(), env, None));
+        let upstreams = Upstreams::new(self.index, self.count);
+        let meter = metrics::Shard::default();
+        let worker = Rc::new(WorkerCx::new(self.index, current.clone(), upstreams, meter, env, None));
+        worker.set_current(current.clone());
         let mut doors = Doors::new(Rc::clone(&worker));
         doors.reconcile(&current);
         self.adopted.set(self.index, current.number());
