@@ -72,7 +72,7 @@ fn site(cx: &mut Context<'_>, node: &Node, name: SiteName, hosts: Vec<HostPatter
     cx.site_use.insert(name.clone(), middlewares);
     let tls_policy = cx.reference(&node.table, "tls-policy", Section::TlsPolicies).map(TlsPolicyName::new);
     if https == HttpsMode::Off && tls_policy.is_some() && !node.table.span("tls-policy").is_none() {
-        let help = "drop `tls-policy`, or give the site TLS";
+        let help = "drop `tls-policy` (`unset` it where it is inherited), or give the site TLS";
         let message = "a site without TLS cannot keep a TLS policy";
         cx.error("policy-without-tls", node.at("tls-policy"), message, help);
     }
@@ -143,6 +143,15 @@ fn certificate(
     hosts: &[HostPattern],
 ) -> CertificateSource {
     if https == HttpsMode::Off {
+        if node.table.has("certificate") {
+            let help = "drop it, or give the site TLS";
+            cx.warn(
+                "unused-certificate",
+                node.at("certificate"),
+                "a site without TLS shows no certificate",
+                help,
+            );
+        }
         return CertificateSource::None;
     }
     if let Some(value) = node.table.get("certificate") {

@@ -1,6 +1,7 @@
 //! Configurations and what they mean, in a few words a node.
 
 mod services;
+mod soundness;
 
 use crate::tests::{findings, load_text};
 use pn_model::rule::Expr;
@@ -365,6 +366,13 @@ fn what_sites_and_routes_may_not_say() {
         }),
         ("respond = { status = 204, body = \"x\" }", {
             "2:34 Error invalid-value: a response of status 204 has no body (leave `body` out)"
+        }),
+        ("to = \"@ping\"\nhttps = \"off\"\ncertificate = { cert = \"a\", key = \"b\" }", {
+            "4:15 Warning unused-certificate: a site without TLS shows no certificate (drop it, or give the site TLS)"
+        }),
+        ("to = \"@ping\"\nhttps = \"off\"\ntls-policy = \"p\"\n[tls-policies.p]", {
+            "4:14 Error policy-without-tls: a site without TLS cannot keep a TLS policy (drop `tls-policy` (`unset` it \
+             where it is inherited), or give the site TLS)"
         }),
         (
             "",
