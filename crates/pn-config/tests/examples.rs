@@ -3,19 +3,20 @@
 use pn_config::{Disk, Input, LoadOptions, load};
 use std::path::{Path, PathBuf};
 
-fn examples() -> Vec<PathBuf> {
+fn examples() -> std::io::Result<Vec<PathBuf>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut files: Vec<_> = files.collect::<std::io::Result<_>>()?;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
     assert!(!files.is_empty());
-    files
+    Ok(files)
 }
 
 #[test]
 fn they_load_without_a_finding() {
     let options = LoadOptions { offline: true, strict: true, env: &|_| None, fs: &Disk };
-    for path in examples() {
+    for path in examples().unwrap() {
         let loaded = load(&[Input::Path(path.clone())], &options);
         let messages: Vec<_> = loaded.diagnostics.iter().map(|found| &found.message).collect();
         assert!(messages.is_empty(), "{}: {messages:#?}", path.display());
@@ -24,7 +25,7 @@ fn they_load_without_a_finding() {
 
 #[test]
 fn they_are_formatted() {
-    for path in examples() {
+    for path in examples().unwrap() {
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(pn_config::fmt::fmt(&text).unwrap(), text, "{}", path.display());
     }
