@@ -1,7 +1,7 @@
 //! Response bodies as they come from a server. At its end a body gives its connection back to the pool.
 
 use super::fault;
-use super::h1::H1;
+use super::h1::{H1, nobody};
 use super::h2::StreamPlace;
 use super::load::InFlight;
 use super::pool::Pool;
@@ -83,10 +83,15 @@ impl Body for UpstreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
         let this = &mut *self;
-        if let Link::H1(connection, _) = &mut this.link {
-            connection.drive(cx);
-        }
-        match Pin::new(&mut this.incoming).poll_frame(cx) {
+        let incoming = Pin::new(&mut this.incoming);
+        let frame = match &mut this.link {
+            Link::H1(connection, _) => {
+                connection.drive_body(cx);
+                incoming.poll_frame(&mut nobody())
+            }
+            Link::H2(_) | Link::None => incoming.poll_frame(cx),
+        };
+        match frame {
             Poll::Ready(Some(Ok(frame))) => {
                 this.deadline = None;
                 this.settle(cx);

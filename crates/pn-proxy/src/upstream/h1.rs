@@ -15,7 +15,7 @@ use pn_core::{ErrorKind, ProxyError};
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -70,6 +70,13 @@ impl H1 {
         }))
     }
 
+    /// Moves bytes as far as they go, unless all that the exchange has to say has been read already.
+    pub(super) fn drive_body(&mut self, cx: &mut Context<'_>) {
+        if !self.send.is_ready() {
+            self.drive(cx);
+        }
+    }
+
     /// Moves bytes in both directions as far as they go.
     pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
         // An error reaches whoever waits for the response or reads its body.
@@ -84,10 +91,11 @@ impl H1 {
         !self.done && self.send.is_ready()
     }
 
-    /// Whether an idle connection still stands. Costs no system call while nothing has arrived.
-    pub(super) fn is_alive(&mut self, cx: &mut Context<'_>) -> bool {
-        self.drive(cx);
-        self.is_ready(cx)
+    /// Whether an idle connection still stands. Costs no system call while nothing has arrived. It also forgets the
+    /// task that used the connection last, which the next request would wake for nothing.
+    pub(super) fn is_alive(&mut self) -> bool {
+        self.drive(&mut nobody());
+        !self.done && self.send.is_ready()
     }
 
     /// Sends a request and waits for the head of the response. With `limit`, no longer than that since the last
@@ -105,7 +113,7 @@ impl H1 {
         let (connection, done, timer) = (&mut self.connection, &mut self.done, &mut self.timer);
         let result = poll_fn(|cx| {
             *done = *done || Pin::new(&mut *connection).poll(cx).is_ready();
-            if let Poll::Ready(result) = head.as_mut().poll(cx) {
+            if let Poll::Ready(result) = head.as_mut().poll(&mut nobody()) {
                 return Poll::Ready(Some(result));
             }
             // A connection that is done has said why, unless hyper has a fault.
@@ -149,6 +157,11 @@ impl H1 {
         let parts = self.connection.into_parts();
         (parts.io.into_inner().into_stream(), parts.read_buf, self.place)
     }
+}
+
+/// For what only the connection completes: whoever polls that looks here next, and need not be woken to do so.
+pub(super) fn nobody() -> Context<'static> {
+    Context::from_waker(Waker::noop())
 }
 
 /// How long a response head may take.

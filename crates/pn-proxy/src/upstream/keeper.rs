@@ -4,7 +4,6 @@ use super::names::Names;
 use super::pool::Pool;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
-use std::task::{Context, Waker};
 use std::time::Duration;
 use tokio::task::coop::unconstrained;
 
@@ -40,10 +39,10 @@ impl Keeper {
     }
 
     /// Returns whether there is anything left.
-    fn sweep(&self, cx: &mut Context<'_>) -> bool {
+    fn sweep(&self) -> bool {
         self.ticks.set(self.ticks.get().wrapping_add(1));
         let mut pools = self.pools.take();
-        pools.retain(|pool| pool.upgrade().is_some_and(|pool| pool.sweep(&self.names, cx)));
+        pools.retain(|pool| pool.upgrade().is_some_and(|pool| pool.sweep(&self.names)));
         pools.append(&mut self.pools.borrow_mut());
         let left = !pools.is_empty();
         self.pools.replace(pools);
@@ -56,8 +55,7 @@ async fn run(keeper: Weak<Keeper>) {
     loop {
         tokio::time::sleep(TICK).await;
         let Some(keeper) = keeper.upgrade() else { return };
-        // Whoever takes a connection from a pool polls it, so that nobody needs to be woken for an idle one.
-        let sweep = async { keeper.sweep(&mut Context::from_waker(Waker::noop())) };
+        let sweep = async { keeper.sweep() };
         // Without this the runtime would call a time-out on hundreds of reads in a row, and they would look idle.
         if !unconstrained(sweep).await {
             return;

@@ -9,10 +9,9 @@ use super::names::Names;
 use super::room::{Place, Room};
 use pn_core::{ErrorKind, ProxyError};
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::Context;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -83,7 +82,7 @@ impl Pool {
 
     /// A connection that takes a request now.
     pub(super) async fn lease(self: &Rc<Self>, names: &Rc<Names>, want: Want) -> Result<Lease, ProxyError> {
-        if let Some(lease) = self.take(want).await {
+        if let Some(lease) = self.take(want) {
             return Ok(lease);
         }
         let obtained = timeout(self.target.connect, self.obtain(names, want)).await;
@@ -93,7 +92,7 @@ impl Pool {
 
     async fn obtain(self: &Rc<Self>, names: &Rc<Names>, want: Want) -> Result<Lease, ProxyError> {
         loop {
-            if let Some(lease) = self.take(want).await {
+            if let Some(lease) = self.take(want) {
                 return Ok(lease);
             }
             let shares = self.may_share() && !want.upgrade && self.speaks.get() != Speaks::H1;
@@ -135,14 +134,11 @@ impl Pool {
     }
 
     /// A connection that is there already.
-    async fn take(&self, want: Want) -> Option<Lease> {
+    fn take(&self, want: Want) -> Option<Lease> {
         if let Some(lease) = self.take_h2(want) {
             return Some(lease);
         }
-        if want.fresh || self.idle.borrow().is_empty() {
-            return None;
-        }
-        poll_fn(|cx| Poll::Ready(self.take_h1(cx))).await.map(Lease::H1)
+        if want.fresh { None } else { self.take_h1().map(Lease::H1) }
     }
 
     fn take_h2(&self, want: Want) -> Option<Lease> {
@@ -156,10 +152,10 @@ impl Pool {
         Some(Lease::H2(Rc::clone(found), found.stream()))
     }
 
-    fn take_h1(&self, cx: &mut Context<'_>) -> Option<Box<H1>> {
+    fn take_h1(&self) -> Option<Box<H1>> {
         loop {
             let mut connection = self.idle.borrow_mut().pop()?;
-            if connection.is_alive(cx) {
+            if connection.is_alive() {
                 return Some(connection);
             }
         }
@@ -198,7 +194,7 @@ impl Pool {
 
     /// Closes what is too old, what the server has closed, and what leads to an address that the name no longer has.
     /// Returns whether anything is left to look after.
-    pub(super) fn sweep(&self, names: &Rc<Names>, cx: &mut Context<'_>) -> bool {
+    pub(super) fn sweep(&self, names: &Rc<Names>) -> bool {
         let now = self.keeper.now();
         let fresh = |since: u32| now.wrapping_sub(since) < self.limits.idle_ticks;
         let addresses = self.target.host().and_then(|host| names.peek(host));
@@ -208,7 +204,7 @@ impl Pool {
         };
         // Taken out while it is polled: nothing of this may run into itself.
         let mut idle = self.idle.take();
-        idle.retain_mut(|one| fresh(one.idle_since) && current(one.peer) && one.is_alive(cx));
+        idle.retain_mut(|one| fresh(one.idle_since) && current(one.peer) && one.is_alive());
         idle.append(&mut self.idle.borrow_mut());
         self.idle.replace(idle);
         self.h2.borrow_mut().retain(|one| {
