@@ -125,6 +125,40 @@ fn findings_show_the_source() {
 }
 
 #[test]
+fn bytes_that_are_no_text_are_refused_with_their_place() {
+    let mut fs = Memory::default();
+    fs.0.insert(PathBuf::from("t.toml"), b"[services.a]\nrespond = { body = \"\xff\" }\n".to_vec());
+    let found = findings(&load_with(&fs, &[Input::Path(PathBuf::from("t.toml"))], false));
+    assert_eq!(found, "- Error not-utf8: `t.toml` is not UTF-8: line 2, byte 33 (save it as UTF-8)\n");
+}
+
+/// What later stages find at a path gets the place of the value, or of what is nearest around it.
+#[test]
+fn paths_lead_to_places() {
+    let text = "[sites.\"a.lan\"]\nto = \"s\"\nroutes.\"/x\" = [{ methods = [\"GET\"], to = \"s\" }, { to = \"s\" }]\n\
+                [services.base]\nabstract = true\nhealth-check = { path = \"/h\" }\n\
+                [services.s]\nextends = \"base\"\nservers = [\"http://10.0.0.1:1\", { url = \"http://10.0.0.2:1\" }]\n";
+    let loaded = load_text(text);
+    let check = |path: &[&str], expected: &str| {
+        let place = loaded.locate(&pn_model::NodePath::of(path.iter().copied()));
+        assert_eq!(place.map_or_else(|| "-".to_owned(), |place| place.to_string()), expected, "{path:?}");
+    };
+    check(&["sites", "a.lan"], "t.toml:1:8");
+    check(&["sites", "a.lan", "to"], "t.toml:2:6");
+    check(&["sites", "a.lan", "https"], "t.toml:1:8");
+    check(&["sites", "a.lan", "routes", "/x", "[0]", "methods", "[0]"], "t.toml:3:29");
+    check(&["sites", "a.lan", "routes", "/x", "[1]", "to"], "t.toml:3:56");
+    check(&["services", "s", "health-check", "path"], "t.toml:6:25");
+    check(&["services", "s", "health-check", "interval"], "t.toml:6:16");
+    check(&["services", "s", "servers", "[1]", "url"], "t.toml:9:41");
+    check(&["services", "base"], "t.toml:4:11");
+    check(&["listeners", "web", "address"], "-");
+    check(&["runtime", "workers"], "-");
+    check(&["nonsense"], "-");
+    check(&[], "-");
+}
+
+#[test]
 fn columns_count_characters() {
     let found = findings(&front_text("[services.\"ä\"]\n\"ö\" = 1\nrespond = { \"ü\" = 1, x = 2 }\n"));
     let places: Vec<_> = found.lines().filter_map(|line| line.split(' ').next()).collect();
