@@ -60,7 +60,7 @@ fn normalise(text: &str, prefix: bool) -> Result<String, Invalid> {
             '#' => return Err(Invalid::new("a path has no fragment; browsers never send one")),
             '\\' => return Err(Invalid::new("a backslash in a path").help("encoded it is `%5C`")),
             c if c.is_control() => return Err(Invalid::new("a control character in a path")),
-            c if c.is_ascii_graphic() => path.push(c),
+            c if stands(c) => path.push(c),
             c => {
                 let mut bytes = [0; 4];
                 c.encode_utf8(&mut bytes).bytes().for_each(|byte| push_encoded(&mut path, byte));
@@ -87,6 +87,12 @@ fn check_segments(path: &str, prefix: bool) -> Result<(), Invalid> {
         return Err(Invalid::new("a path with NUL would never match: such requests are refused"));
     }
     Ok(())
+}
+
+/// Whether a character stands in a path as it is (`pchar` of RFC 3986 section 3.3); all others are percent-encoded, in
+/// requests too.
+fn stands(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "/-._~!$&'()*+,;=:@".contains(c)
 }
 
 /// Unreserved characters (RFC 3986 section 2.3) plain, all others as upper-case hexadecimal.

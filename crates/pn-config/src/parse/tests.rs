@@ -91,6 +91,8 @@ fn paths() {
             ("/é x", exact("/%C3%A9%20x")),
             ("/.well-known/x", exact("/.well-known/x")),
             ("/%2A", exact("/%2A")),
+            ("/a|b/\"{c}^[d]", exact("/a%7Cb/%22%7Bc%7D%5E%5Bd%5D")),
+            ("/a!$&'()+,;=:@b", exact("/a!$&'()+,;=:@b")),
             ("~^/v\\d+", Regex("^/v\\d+".to_owned())),
         ],
     );
