@@ -57,6 +57,9 @@ impl Env for ExchangeEnv {
             let delivery =
                 Delivery { host, upgrade: None, trailers: false, expects: false, keep_head: false, body };
             let served = service::ask(&env, id, &mut cx, delivery).await?;
+            if let Some(kind) = served.error {
+                return Err(ProxyError::new(kind));
+            }
             let body = collect(served.source).await?;
             Ok(Reply { status: served.status, headers: served.headers, body, close: false })
         })

@@ -5,7 +5,7 @@ use super::env::ExchangeEnv;
 use super::redirect;
 use super::request_body::RequestBody;
 use super::response_body::ResponseSource;
-use crate::upstream::{Outgoing, ServerLabel, UpstreamTunnel};
+use crate::upstream::{Outgoing, ServerLabel, Unanswered, UpstreamTunnel};
 use http::header::{CONTENT_LENGTH, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use http::uri::PathAndQuery;
 use http::{StatusCode, Uri};
@@ -43,7 +43,7 @@ pub(crate) struct Served {
     pub(crate) close: bool,
 }
 
-/// The server that answered.
+/// The server that answered, or that was asked last.
 pub(crate) struct Answered {
     pub(crate) server: ServerLabel,
     pub(crate) retries: u32,
@@ -143,7 +143,11 @@ async fn send(
     delivery: Delivery,
 ) -> Result<Served, ProxyError> {
     let outgoing = outgoing(env, cx, delivery)?;
-    let answer = env.worker.upstreams.send(servers, &node.label, outgoing, &env.worker.env).await?;
+    let answer = env.worker.upstreams.send(servers, &node.label, outgoing, &env.worker.env).await;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(unanswered) => return Ok(unanswered_by(unanswered, cx)),
+    };
     let (status, mut headers) = (answer.head.status, answer.head.headers);
     super::hop::strip(&mut headers);
     if let Some(cookie) = answer.set_cookie {
@@ -158,6 +162,14 @@ async fn send(
         upgrade: answer.upgrade,
         close: false,
     })
+}
+
+/// The proxy's own answer, which still tells what was tried.
+fn unanswered_by(unanswered: Unanswered, cx: &RequestContext) -> Served {
+    super::report(&unanswered.error, Some(cx));
+    let retries = unanswered.retries;
+    let answered = unanswered.server.map(|server| Answered { server, retries });
+    Served { answered, ..unanswered.error.into() }
 }
 
 fn outgoing(

@@ -265,7 +265,7 @@ async fn over_h2(
     }
     let (mut head, incoming) = response.into_parts();
     fields::check_framing(&mut head)?;
-    let mut body = UpstreamBody::new(incoming, Link::H2(place), load, job.body_idle);
+    let mut body = UpstreamBody::new(incoming, Link::H2 { _place: place }, load, job.body_idle);
     settle(&mut body).await;
     Ok(Said { head, body, tunnel: None })
 }

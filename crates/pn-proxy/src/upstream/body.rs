@@ -34,7 +34,10 @@ pub(super) enum Link {
     /// Nothing any more, or a connection that runs by itself.
     None,
     H1(Box<H1>, Rc<Pool>),
-    H2(StreamPlace),
+    /// Keeps the stream's place until it has ended.
+    H2 {
+        _place: StreamPlace,
+    },
 }
 
 impl UpstreamBody {
@@ -69,7 +72,7 @@ impl UpstreamBody {
         let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + self.idle);
         match &mut self.link {
             Link::H1(connection, _) => connection.timer.poll(deadline, cx),
-            Link::H2(_) | Link::None => self.timer.poll(deadline, cx),
+            Link::H2 { .. } | Link::None => self.timer.poll(deadline, cx),
         }
     }
 }
@@ -89,7 +92,7 @@ impl Body for UpstreamBody {
                 connection.drive_body(cx);
                 incoming.poll_frame(&mut nobody())
             }
-            Link::H2(_) | Link::None => incoming.poll_frame(cx),
+            Link::H2 { .. } | Link::None => incoming.poll_frame(cx),
         };
         match frame {
             Poll::Ready(Some(Ok(frame))) => {

@@ -28,7 +28,7 @@ mod tunnel;
 
 pub(crate) use body::UpstreamBody;
 pub(crate) use health::{HealthChecks, servers_up};
-pub(crate) use send::{Answer, Outgoing};
+pub(crate) use send::{Outgoing, Unanswered};
 pub(crate) use service::ServerLabel;
 pub(crate) use tls::ClientConfigs;
 pub(crate) use tunnel::UpstreamTunnel;

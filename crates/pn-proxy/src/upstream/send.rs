@@ -72,12 +72,6 @@ pub(crate) struct Unanswered {
     pub(crate) retries: u32,
 }
 
-impl From<Unanswered> for ProxyError {
-    fn from(unanswered: Unanswered) -> Self {
-        unanswered.error
-    }
-}
-
 /// One request's way through the servers of its service.
 struct Way<'a> {
     node: &'a ServersNode,

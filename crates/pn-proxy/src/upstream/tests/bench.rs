@@ -1,8 +1,8 @@
 //! What the tests stand on: a service over the addresses of a test, and a worker that asks it.
 
-use crate::upstream::send::Unanswered;
+use crate::upstream::send::Answer;
 use crate::upstream::service::Service;
-use crate::upstream::{Answer, Outgoing, Upstreams};
+use crate::upstream::{Outgoing, Unanswered, Upstreams};
 use crate::worker::WorkerEnv;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
@@ -88,7 +88,6 @@ pub(in crate::upstream) fn node(servers: Vec<Server>) -> ServersNode {
 #[derive(Debug)]
 pub(super) struct Whole {
     pub(super) status: u16,
-    pub(super) headers: HeaderMap,
     pub(super) body: String,
     pub(super) trailers: Option<HeaderMap>,
     pub(super) server: String,
@@ -153,7 +152,6 @@ pub(super) async fn read(answer: Answer) -> Result<Whole, ProxyError> {
     }
     Ok(Whole {
         status: answer.head.status.as_u16(),
-        headers: answer.head.headers,
         body: String::from_utf8(bytes).unwrap(),
         trailers,
         server: answer.server.to_string(),
