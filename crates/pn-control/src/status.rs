@@ -87,12 +87,12 @@ impl StatusSource {
 #[derive(Debug)]
 pub struct Lifecycle {
     pub started: SystemTime,
-    draining: AtomicBool,
+    draining: Arc<AtomicBool>,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self { started: SystemTime::now(), draining: AtomicBool::new(false) }
+        Self { started: SystemTime::now(), draining: Arc::default() }
     }
 }
 
@@ -100,6 +100,11 @@ impl Lifecycle {
     /// From here on the process takes no new work; load balancers before it are told by `/ping`.
     pub fn drain(&self) {
         self.draining.store(true, Relaxed);
+    }
+
+    /// The flag itself, for those on the data plane who answer by it.
+    pub fn draining(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.draining)
     }
 
     pub fn is_draining(&self) -> bool {

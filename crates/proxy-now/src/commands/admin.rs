@@ -1,0 +1,113 @@
+//! `status`, `reload`, `rollback`: asked of the running process by its admin address.
+
+use crate::cli::{Admin, Format, Rollback, Status};
+use crate::client::{self, Answer};
+use crate::output;
+use anyhow::{Context, Result};
+use http::{Method, StatusCode};
+use serde_json::Value;
+use std::fmt::Write;
+use std::process::ExitCode;
+
+pub(super) fn status(options: &Status) -> Result<ExitCode> {
+    let Some(answer) = ask(&Method::GET, &options.admin.address, "/api/status")? else {
+        return Ok(output::UNREACHABLE.into());
+    };
+    if answer.status != StatusCode::OK {
+        return Ok(refused(&answer));
+    }
+    match options.format {
+        Format::Json => output::print(&answer.body),
+        Format::Human => {
+            let shown: Value = serde_json::from_str(&answer.body).context("the answer is not JSON")?;
+            output::print(&text(&shown));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn reload(options: &Admin) -> Result<ExitCode> {
+    change(&options.address, "/api/reload")
+}
+
+pub(super) fn roll_back(options: &Rollback) -> Result<ExitCode> {
+    let query = options.generation.map(|generation| format!("?generation={generation}")).unwrap_or_default();
+    change(&options.admin.address, &format!("/api/rollback{query}"))
+}
+
+fn change(address: &str, path: &str) -> Result<ExitCode> {
+    let Some(answer) = ask(&Method::POST, address, path)? else { return Ok(output::UNREACHABLE.into()) };
+    let Ok(outcome) = serde_json::from_str::<Value>(&answer.body) else { return Ok(refused(&answer)) };
+    let generation = &outcome["generation"];
+    match outcome["result"].as_str() {
+        Some("committed") => {
+            let summary = outcome["summary"].as_str().unwrap_or_default();
+            output::print(&format!("generation {generation} runs: {summary}\n"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Some("unchanged") => {
+            output::print(&format!("unchanged: generation {generation} runs\n"));
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => {
+            output::note(&diagnostics(&outcome["diagnostics"]));
+            output::error(&format!("refused: generation {generation} stays"));
+            Ok(output::FAILED.into())
+        }
+    }
+}
+
+/// `None`: nobody answers, which has been said.
+fn ask(method: &Method, address: &str, path: &str) -> Result<Option<Answer>> {
+    let answer = client::ask(method, address, path)?;
+    if let Err(error) = &answer {
+        output::error(&format!("{error:#}"));
+        output::note("Is it running? Where `admin.address` is set, name it: --address 127.0.0.1:8079\n");
+    }
+    Ok(answer.ok())
+}
+
+fn refused(answer: &Answer) -> ExitCode {
+    output::error(&format!("{}: {}", answer.status, answer.body.trim_end()));
+    output::FAILED.into()
+}
+
+fn text(shown: &Value) -> String {
+    let word = |key: &str| shown[key].as_str().unwrap_or_default();
+    let mut text = String::new();
+    let mut line = |key: &str, value: &str| {
+        // Writing to a String cannot fail.
+        writeln!(text, "{key:<12} {value}").unwrap_or_default();
+    };
+    line("version", word("version"));
+    line("running", &format!("generation {}, {} workers", shown["generation"], shown["workers"]));
+    line("since", &format!("{} ({} s)", word("started"), shown["uptime_seconds"]));
+    if shown["draining"] == true {
+        line("draining", "yes: it ends when its connections do");
+    }
+    let last = &shown["last_reload"];
+    let told = |key: &str| last[key].as_str().unwrap_or_default();
+    line("last reload", &format!("{} by {}: {}", told("time"), told("trigger"), told("summary")));
+    if let Some(generation) = shown["rolled_back_to"].as_u64() {
+        line("rolled back", &format!("to generation {generation}, until the files change or are reloaded"));
+    }
+    for pending in shown["pending_restart"].as_array().into_iter().flatten() {
+        line("restart for", pending.as_str().unwrap_or_default());
+    }
+    if !word_list_is_empty(&last["diagnostics"]) {
+        text += &format!("\nThe files are refused:\n\n{}", diagnostics(&last["diagnostics"]));
+    }
+    if !word_list_is_empty(&shown["warnings"]) {
+        text += &format!("\nWarnings:\n\n{}", diagnostics(&shown["warnings"]));
+    }
+    text
+}
+
+fn word_list_is_empty(list: &Value) -> bool {
+    list.as_array().is_none_or(Vec::is_empty)
+}
+
+fn diagnostics(list: &Value) -> String {
+    let rendered = |one: &Value| one["rendered"].as_str().map(|text| format!("{text}\n\n"));
+    list.as_array().into_iter().flatten().filter_map(rendered).collect()
+}

@@ -1,0 +1,109 @@
+//! `check`: reading, compiling and the TLS material, as `run` would do them, with every finding in one run.
+
+use crate::cli::{Check, Format};
+use crate::{inputs, output, serve};
+use anyhow::Result;
+use pn_config::{Diagnostic, Disk, Label, LoadOptions, Loaded, Severity};
+use pn_core::StateRegistry;
+use pn_model::service::Builtin;
+use pn_model::{Model, NodePath};
+use pn_tls::{CertificateStore, TlsTable};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+pub(super) fn check(options: &Check) -> Result<ExitCode> {
+    let inputs = inputs::of(options.config.as_deref())?;
+    let load = LoadOptions { offline: options.offline, strict: options.strict, env: &inputs::env, fs: &Disk };
+    let mut loaded = pn_config::load(&inputs.inputs, &load);
+    if let Some(model) = loaded.partial.take() {
+        later_stages(&mut loaded, &model, options.offline);
+    }
+    match options.format {
+        Format::Json => output::print(&loaded.json()),
+        Format::Human => {
+            output::note(&loaded.text(output::coloured()));
+            output::print(&verdict(&loaded, &inputs.named));
+        }
+    }
+    let stands = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error || options.strict;
+    let passes = !loaded.diagnostics.iter().any(stands);
+    Ok(if passes { ExitCode::SUCCESS } else { output::FAILED.into() })
+}
+
+/// What only shows when the graph and its TLS are built.
+fn later_stages(loaded: &mut Loaded, model: &Model, offline: bool) {
+    // The two that show a process are there when there is one.
+    let none = || Arc::new(pn_proxy::Ping::default());
+    let factories = serve::factories(Arc::default())
+        .with_builtin(Builtin::Api, none())
+        .with_builtin(Builtin::Metrics, none());
+    match pn_core::compile(model, &factories, &StateRegistry::default()) {
+        Ok(compiled) => {
+            for warning in compiled.warnings {
+                report(loaded, Severity::Warning, "route", warning.message, warning.help, &warning.at);
+            }
+        }
+        Err(errors) => {
+            for error in errors {
+                report(loaded, Severity::Error, "graph", error.message, error.help, &error.at);
+            }
+        }
+    }
+    if offline {
+        return;
+    }
+    match TlsTable::build_model(model, &Arc::new(CertificateStore::new())) {
+        Ok(table) => {
+            for warning in table.warnings() {
+                report(loaded, Severity::Warning, "tls", warning.message.clone(), None, &warning.at);
+            }
+        }
+        Err(errors) => {
+            for error in errors {
+                let help = Some(error.help());
+                report(loaded, Severity::Error, "tls", error.kind.to_string(), help, &error.at);
+            }
+        }
+    }
+}
+
+/// Leaves out what an earlier stage has found at the same place already.
+fn report(
+    loaded: &mut Loaded,
+    severity: Severity,
+    code: &'static str,
+    message: String,
+    help: Option<String>,
+    at: &NodePath,
+) {
+    let span = loaded.span(at).filter(|span| loaded.sources.place(*span).is_some());
+    let known = |diagnostic: &Diagnostic| {
+        diagnostic.severity <= severity
+            && span.is_some()
+            && diagnostic.labels.first().map(|label| label.span) == span
+    };
+    if loaded.diagnostics.iter().any(known) {
+        return;
+    }
+    let message = if span.is_some() { message } else { format!("{at}: {message}") };
+    let labels = span.map(|span| Label { span, text: String::new() }).into_iter().collect();
+    loaded.diagnostics.push(Diagnostic { severity, code, message, labels, help });
+    loaded.diagnostics.sort_by_key(|diagnostic| diagnostic.severity);
+}
+
+/// `proxy-now.toml: 2 errors, 1 warning`
+fn verdict(loaded: &Loaded, named: &str) -> String {
+    let count = |severity| loaded.diagnostics.iter().filter(|found| found.severity == severity).count();
+    let counted = |number: usize, word: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {word}")),
+        more => Some(format!("{more} {word}s")),
+    };
+    let found = [counted(count(Severity::Error), "error"), counted(count(Severity::Warning), "warning")];
+    let found: Vec<String> = found.into_iter().flatten().collect();
+    if found.is_empty() {
+        format!("{named}: no errors\n")
+    } else {
+        format!("{named}: {}\n", found.join(", "))
+    }
+}

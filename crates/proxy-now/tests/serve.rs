@@ -1,0 +1,220 @@
+//! The running binary from its start to its end: what it serves, what it takes over, and what it says of itself.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// A process that is ended with the test.
+struct Running {
+    child: Child,
+    log: Receiver<String>,
+    seen: Vec<String>,
+    web: SocketAddr,
+    admin: SocketAddr,
+    config: PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Running {
+    fn start(body: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self::spawn(dir, body, [free(), free(), free()], &[]).ready()
+    }
+
+    fn spawn(
+        dir: tempfile::TempDir,
+        body: &str,
+        [web, secure, admin]: [SocketAddr; 3],
+        more: &[&str],
+    ) -> Self {
+        let config = dir.path().join("proxy-now.toml");
+        std::fs::write(&config, text(body, [web, secure, admin])).unwrap();
+        let (child, log) = launch(&config, &dir.path().join("state"), more);
+        Self { child, log, seen: Vec::new(), web, admin, config, _dir: dir }
+    }
+
+    fn ready(mut self) -> Self {
+        self.logged("ready:");
+        self
+    }
+
+    /// Waits for a line of the log that holds `text`.
+    fn logged(&mut self, text: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(line) = self.log.recv_timeout(left) else { panic!("no {text:?} in {:#?}", self.seen) };
+            self.seen.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    fn write(&self, body: &str, secure: SocketAddr) {
+        std::fs::write(&self.config, text(body, [self.web, secure, self.admin])).unwrap();
+    }
+
+    fn get(&self, host: &str, path: &str) -> String {
+        ask(self.web, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
+    }
+
+    fn admin(&self, method: &str, path: &str) -> String {
+        ask(self.admin, &format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Ends it, and starts another in its place.
+    fn again(mut self, more: &[&str]) -> Self {
+        self.signal("TERM");
+        assert_eq!(self.ends(), 0);
+        (self.child, self.log) = launch(&self.config, &self.config.with_file_name("state"), more);
+        self
+    }
+
+    fn ends(&mut self) -> i32 {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code().unwrap_or(-1);
+            }
+            assert!(Instant::now() < until, "it does not end: {:#?}", self.seen);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().unwrap_or_default();
+        drop(self.child.wait());
+    }
+}
+
+fn launch(config: &Path, state: &Path, more: &[&str]) -> (Child, Receiver<String>) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_proxy-now"))
+        .arg("run")
+        .arg(config)
+        .arg("--state-dir")
+        .arg(state)
+        .args(more)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (sender, log) = channel();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    (child, log)
+}
+
+fn text(body: &str, [web, secure, admin]: [SocketAddr; 3]) -> String {
+    format!(
+        "[listeners.web]\naddress = \"{web}\"\n[listeners.websecure]\naddress = \"{secure}\"\n[admin]\naddress = \"{admin}\"\n[runtime]\nworkers = 2\n{body}"
+    )
+}
+
+fn free() -> SocketAddr {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
+}
+
+fn ask(to: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// A site over plain HTTP that answers this.
+fn says(text: &str) -> String {
+    format!(
+        "[sites.\"app.localhost\"]\nhttps = \"off\"\nto = \"a\"\n[services.a]\nrespond = {{ status = 200, body = \"{text}\" }}\n"
+    )
+}
+
+#[test]
+fn from_start_to_end() {
+    let mut running = Running::start(&says("one"));
+    assert!(running.get("app.localhost", "/").ends_with("one"));
+    assert!(running.admin("GET", "/ping").contains("200 OK"));
+    assert!(running.admin("GET", "/metrics").contains("\nconfig_generation 1\n"));
+    assert!(running.admin("GET", "/api/status").contains("\"generation\": 1"));
+    assert!(running.admin("GET", "/api/listeners").contains(&running.web.to_string()));
+
+    running.write(&says("two"), free());
+    running.logged("configuration accepted");
+    assert!(running.get("app.localhost", "/").ends_with("two"));
+
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    for (broken, why) in [
+        (format!("{}\nbroken", says("three")), "broken"),
+        (says("three").replace("\"a\"\n[services.a]", "\"b\"\n[services.a]"), "there is no service `b`"),
+    ] {
+        running.write(&broken, free());
+        running.logged("configuration refused");
+        assert!(
+            running.admin("GET", "/api/status").contains(why),
+            "{why}: {}",
+            running.admin("GET", "/api/status")
+        );
+    }
+    running.write(&says("three"), taken.local_addr().unwrap());
+    running.logged("configuration refused");
+    assert!(running.get("app.localhost", "/").ends_with("two"), "what is refused changes nothing");
+    assert!(running.admin("GET", "/metrics").contains("\nconfig_last_reload_success 0\n"));
+
+    running.write(&says("three"), free());
+    running.logged("configuration accepted");
+    assert!(running.get("app.localhost", "/").ends_with("three"));
+    assert!(running.admin("POST", "/api/rollback").contains("\"committed\""));
+    running.logged("back to generation 2");
+    assert!(running.get("app.localhost", "/").ends_with("two"));
+    running.signal("HUP");
+    running.logged("configuration accepted");
+    assert!(running.get("app.localhost", "/").ends_with("three"), "SIGHUP reads the files");
+    running.signal("USR1");
+    running.logged("opened again");
+    running.signal("TERM");
+    assert_eq!(running.ends(), 0);
+}
+
+#[test]
+fn a_second_process_on_the_same_state_is_refused() {
+    let running = Running::start(&says("one"));
+    let second = Command::new(env!("CARGO_BIN_EXE_proxy-now"))
+        .args(["run", "-", "--state-dir"])
+        .arg(running.config.with_file_name("state"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(said.contains("in use by another proxy-now"), "{said}");
+}
+
+#[test]
+fn last_good_starts_on_broken_files_and_ends_with_their_mending() {
+    let dir = tempfile::tempdir().unwrap();
+    let addresses = [free(), free(), free()];
+    let first = Running::spawn(dir, &says("good"), addresses, &[]).ready();
+    std::fs::write(&first.config, "broken").unwrap();
+    let mut running = first.again(&["--last-good"]);
+    running.logged("ready:");
+    assert!(running.get("app.localhost", "/").ends_with("good"));
+    assert!(running.admin("GET", "/metrics").contains("\nconfig_last_reload_success 0\n"));
+    std::fs::write(&running.config, text(&says("mended"), addresses)).unwrap();
+    running.logged("configuration accepted");
+    assert!(running.get("app.localhost", "/").ends_with("mended"));
+}
