@@ -1,5 +1,7 @@
 //! The running binary from its start to its end: what it serves, what it takes over, and what it says of itself.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

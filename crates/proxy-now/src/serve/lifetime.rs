@@ -1,6 +1,7 @@
 //! From readiness to the end: what signals mean.
 
 use super::{Serving, systemd};
+use crate::output;
 use anyhow::Result;
 use pn_control::{Control, Outcome, Trigger};
 use pn_model::process::AdminAddress;
@@ -50,8 +51,8 @@ pub(super) async fn run(serving: Serving, mut signals: Signals) -> Result<ExitCo
         drained = serving.plane.drain(DRAIN) => tracing::info!(cut = drained.cut, "ended"),
         reason = signals.end() => {
             tracing::warn!("{reason} again: ending at once");
-            // Threads that are busy are not waited for.
-            std::process::exit(1);
+            // The process ends with this thread, whatever others do.
+            return Ok(output::FAILED.into());
         }
     }
     serving.thread.stop();

@@ -40,7 +40,7 @@ pub(crate) struct Launch {
 
 pub(crate) type Ready = Box<dyn FnOnce(&Serving)>;
 
-/// Everything that runs. Dropped in this order.
+/// Everything that runs.
 pub(crate) struct Serving {
     pub(crate) control: Control,
     thread: ControlThread,
@@ -48,7 +48,6 @@ pub(crate) struct Serving {
     pub(crate) plane: Arc<Plane>,
     pub(crate) source: GraphSource,
     lifecycle: Arc<Lifecycle>,
-    logging: Arc<Logging>,
     pub(crate) state_dir: PathBuf,
 }
 
@@ -117,7 +116,7 @@ fn start(inputs: &Inputs, options: &crate::cli::Serve) -> Result<Serving> {
             .with_builtin(Builtin::Metrics, Arc::new(MetricsPage(views))),
         registry: StateRegistry::default(),
         plane: Arc::<Plane>::clone(&plane),
-        followers: vec![Arc::<AdminServer>::clone(&admin), Arc::<Logging>::clone(&logging)],
+        followers: vec![Arc::<AdminServer>::clone(&admin), logging],
         issuing: Box::new(InternalIssuing::new(Arc::new(state), store, Arc::new(DefaultTimeProvider))),
         last_good: Some(last_good),
         status,
@@ -125,7 +124,7 @@ fn start(inputs: &Inputs, options: &crate::cli::Serve) -> Result<Serving> {
     };
     let (control, thread) = Control::start(parts, first, read_at)?;
     admin.connect(control.clone());
-    Ok(Serving { control, thread, admin, plane, source, lifecycle, logging, state_dir })
+    Ok(Serving { control, thread, admin, plane, source, lifecycle, state_dir })
 }
 
 /// Everything that a graph can be made of, but for what shows this process. Also what `check` compiles with.
