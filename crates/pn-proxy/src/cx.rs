@@ -1,7 +1,7 @@
 //! What the parts of the data plane share: the context of a worker, and that of a connection. Both live on one
 //! thread; nothing here is locked.
 
-use crate::access_log;
+use crate::access_log::Sink;
 use crate::conn::{Pulse, Stall, Tie, Ties};
 use crate::exchange::Told;
 use crate::metrics;
@@ -13,7 +13,7 @@ use pn_core::context::Connection;
 use pn_core::graph::ListenerNode;
 use pn_model::ListenerName;
 use pn_model::listener::{ListenerLimits, ListenerTimeouts};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -26,8 +26,7 @@ pub(crate) struct WorkerCx {
     pub(crate) upstreams: Upstreams,
     pub(crate) meter: metrics::Shard,
     pub(crate) env: WorkerEnv,
-    /// `None` when no access log is configured.
-    pub(crate) access_log: Option<access_log::Sink>,
+    access_log: RefCell<Option<Arc<Sink>>>,
 }
 
 impl WorkerCx {
@@ -37,9 +36,16 @@ impl WorkerCx {
         upstreams: Upstreams,
         meter: metrics::Shard,
         env: WorkerEnv,
-        access_log: Option<access_log::Sink>,
     ) -> Self {
-        Self { index, current: RefCell::new(current), ties: Rc::default(), upstreams, meter, env, access_log }
+        Self {
+            index,
+            current: RefCell::new(current),
+            ties: Rc::default(),
+            upstreams,
+            meter,
+            env,
+            access_log: RefCell::new(None),
+        }
     }
 
     /// The generation that new requests meet. No atomic operation.
@@ -47,10 +53,22 @@ impl WorkerCx {
         self.current.borrow().clone()
     }
 
+    /// `None` when no access log is configured. No atomic operation.
+    pub(crate) fn access_log(&self) -> Ref<'_, Option<Arc<Sink>>> {
+        self.access_log.borrow()
+    }
+
+    /// Whether the access log shows fields of requests, so that they must be kept to the end.
+    pub(crate) fn logs_fields(&self) -> bool {
+        self.access_log.borrow().as_ref().is_some_and(|sink| sink.wants_fields())
+    }
+
     pub(crate) fn set_current(&self, current: Current) {
         if let Some(state) = current.prepared::<PlaneState>() {
             self.upstreams.reconcile(current.graph(), &state.upstream_tls);
+            self.access_log.replace(state.access_log.as_ref().map(Arc::clone));
         }
+        self.meter.reconcile(current.graph());
         self.current.replace(current);
     }
 }

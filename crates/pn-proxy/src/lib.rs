@@ -15,4 +15,5 @@ mod upstream;
 mod worker;
 
 pub use builtin::{Ping, Whoami};
+pub use metrics::Meters;
 pub use plane::{Drained, Plane, PlaneOptions, StartError};

@@ -1,31 +1,54 @@
 //! The access log: one JSON object a line, written by a thread of its own, so that no worker waits for a disk.
 
+mod entry;
+mod writer;
+
+pub(crate) use entry::Entry;
+pub(crate) use writer::Log;
+
+use pn_model::process::AccessLog;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// A worker's end.
-#[derive(Clone)]
-pub(crate) struct Sink {}
+/// Filters and fields of a graph, and the log they go to.
+#[derive(Debug)]
+pub(crate) struct Sink {
+    spec: AccessLog,
+    log: Arc<Log>,
+}
 
 impl Sink {
+    pub(crate) fn new(spec: AccessLog, log: Arc<Log>) -> Self {
+        Self { spec, log }
+    }
+
     /// Whether the filters let such an exchange through.
     pub(crate) fn wants(&self, status: u16, duration: Duration) -> bool {
-        let _ = (status, duration);
-        false
+        let statuses = &self.spec.status;
+        let listed = statuses.iter().any(|&(first, last)| (first..=last).contains(&status));
+        (statuses.is_empty() || listed) && duration >= self.spec.min_duration
     }
-}
 
-pub(crate) struct Entry<'a> {
-    pub(crate) connection: &'a pn_core::context::Connection,
-    pub(crate) request: Option<&'a pn_core::RequestContext>,
-    pub(crate) status: u16,
-    pub(crate) duration: Duration,
-    pub(crate) received: u64,
-    pub(crate) sent: u64,
-    pub(crate) server: Option<&'a str>,
-    pub(crate) retries: u32,
-    pub(crate) error: Option<&'static str>,
-    pub(crate) wall_clock: Duration,
-}
-impl Sink {
-    pub(crate) fn write(&self, _: &Entry<'_>) {}
+    /// Never waits: what the writer cannot keep up with is dropped and counted.
+    pub(crate) fn write(&self, entry: &Entry<'_>) {
+        self.log.push(entry.line(&self.spec.headers));
+    }
+
+    /// Whether fields of requests are logged, so that they must be kept to the end.
+    pub(crate) fn wants_fields(&self) -> bool {
+        !self.spec.headers.is_empty()
+    }
+
+    pub(crate) fn reopen(&self) {
+        self.log.reopen();
+    }
+
+    pub(crate) fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    /// Lines that were dropped since the log was opened.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.log.dropped()
+    }
 }

@@ -44,7 +44,7 @@ pub(crate) struct Accepted {
 
 /// Serves a connection to its end.
 pub(crate) async fn run(worker: Rc<WorkerCx>, listener: Arc<ListenerNode>, accepted: Accepted) {
-    let probe = PanicProbe(&worker);
+    let probe = PanicProbe { worker: &worker, listener: listener.name().as_str() };
     let tie = Rc::clone(&accepted.tie);
     match open(&worker, &listener, accepted).await {
         Ok(Some(Opened { io, spoken, conn })) => match spoken {
@@ -138,13 +138,16 @@ async fn until_closing<T>(tie: &Tie, work: impl Future<Output = T>) -> Option<T>
 }
 
 /// The runtime catches the panic of a task; this tells of it. The worker goes on with its other connections.
-struct PanicProbe<'a>(&'a WorkerCx);
+struct PanicProbe<'a> {
+    worker: &'a WorkerCx,
+    listener: &'a str,
+}
 
 impl Drop for PanicProbe<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.meter.panicked();
-            tracing::error!(worker = self.0.index, "a connection was lost to a panic: this is a bug");
+            self.worker.meter.panicked(self.listener);
+            tracing::error!(listener = self.listener, "a connection was lost to a panic: this is a bug");
         }
     }
 }

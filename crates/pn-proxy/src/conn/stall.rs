@@ -52,7 +52,7 @@ impl<F: Future + 'static> Executor<F> for StreamExec {
 }
 
 async fn unless_stalled<F: Future>(task: F, stall: Rc<Stall>, conn: Rc<ConnCx>) {
-    let _probe = PanicProbe(&conn.worker);
+    let _probe = PanicProbe { worker: &conn.worker, listener: conn.listener_name.as_str() };
     let limit = conn.timeouts.body_idle;
     let mut task = pin!(task);
     let mut timer = None;

@@ -2,6 +2,7 @@
 
 use super::LINGER;
 use crate::listener::Permit;
+use crate::metrics::Open;
 use pn_core::Current;
 use pn_model::ListenerName;
 use std::cell::{Cell, RefCell};
@@ -39,12 +40,14 @@ pub(crate) struct Tie {
     wakers: RefCell<Vec<Waker>>,
     /// Its place in the listener's count.
     _permit: Permit,
+    /// Its place in the metric of open connections.
+    _open: Open,
     owner: Rc<Ties>,
     slot: usize,
 }
 
 impl Ties {
-    pub(crate) fn tie(self: &Rc<Self>, listener: ListenerName, permit: Permit) -> Rc<Tie> {
+    pub(crate) fn tie(self: &Rc<Self>, listener: ListenerName, permit: Permit, open: Open) -> Rc<Tie> {
         let mut slots = self.slots.borrow_mut();
         let slot = slots.free.pop().unwrap_or(slots.ties.len());
         let tie = Rc::new(Tie {
@@ -56,6 +59,7 @@ impl Ties {
             last: RefCell::new(None),
             wakers: RefCell::default(),
             _permit: permit,
+            _open: open,
             owner: Rc::clone(self),
             slot,
         });

@@ -48,7 +48,13 @@ impl Finish {
     fn count(&self, duration: u64) {
         let fallback = http::Method::GET;
         let cx = self.cx.as_ref();
-        self.conn.worker.meter.finished(&Finished {
+        let meter = &self.conn.worker.meter;
+        if let (Some(service), Some(answered)) = (cx.and_then(RequestContext::service), &self.answered)
+            && answered.retries > 0
+        {
+            meter.retried(service, answered.retries);
+        }
+        meter.finished(&Finished {
             entrypoint: self.conn.listener_name.as_str(),
             service: cx.and_then(RequestContext::service),
             route: cx.and_then(RequestContext::route),
@@ -63,7 +69,8 @@ impl Finish {
     }
 
     fn log(&self, duration: Duration) {
-        let Some(sink) = &self.conn.worker.access_log else { return };
+        let sink = self.conn.worker.access_log();
+        let Some(sink) = sink.as_ref() else { return };
         if !sink.wants(self.status.as_u16(), duration) {
             return;
         }

@@ -163,7 +163,7 @@ async fn routed<'g>(
         match choice.step(env, node, &cx) {
             Ok(Some(below)) => id = below,
             Ok(None) => {
-                delivery.keep_head = !passed.is_empty();
+                delivery.keep_head = !passed.is_empty() || env.worker.logs_fields();
                 let served = service::deliver(env, node, &mut cx, delivery, choice).await;
                 let served = or_report(served, &cx);
                 return (cx, served);

@@ -168,7 +168,9 @@ impl Queue<'_> {
 
     fn serve(&self, Arrival(stream, ends): Arrival, permit: Permit) {
         let listener = Arc::clone(&self.door.listener.borrow());
-        let tie = self.worker.ties.tie(listener.spec.name.clone(), permit);
+        let name = listener.spec.name.clone();
+        let open = self.worker.meter.connected(name.as_str());
+        let tie = self.worker.ties.tie(name, permit, open);
         if self.door.stopping.get() {
             tie.leave(self.door.last.borrow().as_ref());
         }

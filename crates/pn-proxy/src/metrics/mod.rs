@@ -1,59 +1,65 @@
 //! Metrics of the data plane: each worker counts in cells that it alone writes; a scrape sums them.
 
-use http::{Method, StatusCode};
-use pn_core::tls::TlsInfo;
+mod cells;
+mod expose;
+mod labels;
+mod shard;
+mod sums;
+#[cfg(test)]
+mod tests;
 
-/// What one worker counts.
-#[derive(Default)]
-pub(crate) struct Shard {}
+pub(crate) use labels::Protocol;
+pub(crate) use shard::{Finished, Open, Shard, Shards};
 
-/// A finished exchange, as it is counted.
-pub(crate) struct Finished<'a> {
-    /// The listener's name.
-    pub(crate) entrypoint: &'a str,
-    /// The label of the service that was asked, `None` when none was.
-    pub(crate) service: Option<&'a str>,
-    /// The label of the route, `None` when none matched.
-    pub(crate) route: Option<&'a str>,
-    pub(crate) method: &'a Method,
-    pub(crate) status: StatusCode,
-    pub(crate) protocol: Protocol,
-    pub(crate) tls: Option<&'a TlsInfo>,
-    /// Nanoseconds from the end of the request's head to the last byte of the response.
-    pub(crate) duration: u64,
-    /// Bytes of the request body.
-    pub(crate) received: u64,
-    /// Bytes of the response body.
-    pub(crate) sent: u64,
+use crate::plane::PlaneState;
+use crate::upstream::servers_up;
+use expose::{Exposition, Kind};
+use pn_core::GraphSource;
+use pn_core::graph::SiteId;
+use std::sync::Arc;
+
+/// What the data plane has counted since it began, for whoever shows it.
+#[derive(Debug, Clone)]
+pub struct Meters {
+    shards: Arc<Shards>,
+    source: GraphSource,
 }
 
-/// The `protocol` label, as Traefik has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Protocol {
-    Http,
-    Websocket,
-    Sse,
-}
-
-impl Shard {
-    pub(crate) fn finished(&self, exchange: &Finished<'_>) {
-        let _ = exchange;
+impl Meters {
+    pub(crate) fn new(shards: Arc<Shards>, source: GraphSource) -> Self {
+        Self { shards, source }
     }
 
-    /// A connection or stream was lost to a panic.
-    pub(crate) fn panicked(&self) {}
-
-    /// A request to this service was sent to another server.
-    pub(crate) fn retried(&self, service: &str) {
-        let _ = service;
+    /// Appends all of it in Prometheus' text format, with the names that Traefik gives them where it has them.
+    pub fn write(&self, out: &mut String) {
+        let mut page = Exposition::new(out);
+        self.shards.sum().write(&mut page);
+        self.write_graph(&mut page);
     }
 
-    /// Whether the lookup at hand is one of those that are timed.
-    pub(crate) fn samples_lookup(&self) -> bool {
-        false
-    }
-
-    pub(crate) fn looked_up(&self, listener: &str, nanoseconds: u64) {
-        let _ = (listener, nanoseconds);
+    /// What is read off the running graph.
+    fn write_graph(&self, page: &mut Exposition<'_>) {
+        let current = self.source.current();
+        let graph = current.graph();
+        page.family(
+            "traefik_service_server_up",
+            Kind::Gauge,
+            "Whether a server is found up by its health checks.",
+        );
+        for (service, url, up) in servers_up(graph) {
+            page.sample("", &[("service", service), ("url", url)], f64::from(u8::from(up)));
+        }
+        page.family("router_rules", Kind::Gauge, "Rules that a request of the listener may meet.");
+        for listener in graph.listeners() {
+            let name = listener.name().as_str();
+            let sites = (0..).map(SiteId).zip(graph.sites()).filter(|(_, site)| site.served_on(name));
+            let rules: usize = sites.map(|(id, _)| graph.router().rules_of(id.0)).sum();
+            page.sample("", &[("listener", name)], rules as f64);
+        }
+        if let Some(log) = current.prepared::<PlaneState>().and_then(|state| state.access_log.as_ref()) {
+            let help = "Lines of the access log that were dropped because they could not be written in time.";
+            page.family("access_log_dropped_total", Kind::Counter, help);
+            page.sample("", &[], log.dropped() as f64);
+        }
     }
 }

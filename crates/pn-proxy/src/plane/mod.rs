@@ -9,6 +9,7 @@ mod state;
 pub(crate) use bind::WorkerSocket;
 pub(crate) use state::PlaneState;
 
+use crate::metrics::{Meters, Shards};
 use crate::upstream::HealthChecks;
 use crate::worker::{Adopted, Blocking, Clock, Command, Start};
 use bind::Alive;
@@ -38,6 +39,7 @@ pub struct PlaneOptions {
 /// The running data plane. Dropping it ends the workers at once; `drain` lets them finish.
 pub struct Plane {
     source: GraphSource,
+    meters: Meters,
     certificates: Arc<CertificateStore>,
     upstream_tls: UpstreamTls,
     handed_over: Vec<(String, OwnedFd)>,
@@ -76,12 +78,14 @@ impl Plane {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let count = if options.workers == 0 { cores() } else { options.workers };
         let clock = Clock::new();
+        let shards = Arc::<Shards>::default();
         let adopted = Arc::new(Adopted::new(count));
         let blocking = Blocking::start().map_err(StartError::Thread)?;
         let mut workers = Vec::new();
         for index in 0..count {
             let (blocking, source, adopted) = (blocking.clone(), source.clone(), Arc::clone(&adopted));
-            let start = Start { index, count, clock, blocking, source, adopted };
+            let shards = Arc::clone(&shards);
+            let start = Start { index, count, clock, blocking, source, shards, adopted };
             let (commands, thread) = start.spawn()?;
             workers.push(Worker { commands, thread: Mutex::new(Some(thread)) });
         }
@@ -90,6 +94,7 @@ impl Plane {
         };
         let health = HealthChecks::start(source.clone(), tls_of).map_err(StartError::Thread)?;
         Ok(Self {
+            meters: Meters::new(shards, source.clone()),
             source,
             certificates: options.certificates,
             upstream_tls: UpstreamTls::default(),
@@ -113,6 +118,19 @@ impl Plane {
         let Some(node) = current.graph().listener(listener) else { return Vec::new() };
         let bound = |address| state.sockets.get(address).and_then(|bound| bound.local());
         node.spec.addresses.iter().filter_map(bound).collect()
+    }
+
+    /// What has been counted.
+    pub fn meters(&self) -> Meters {
+        self.meters.clone()
+    }
+
+    /// Opens the access log's file anew, once it has been moved away.
+    pub fn reopen_logs(&self) {
+        let current = self.source.current();
+        if let Some(sink) = current.prepared::<PlaneState>().and_then(|state| state.access_log.as_ref()) {
+            sink.reopen();
+        }
     }
 
     /// Ends the data plane: sockets are emptied and closed, connections finish what they are doing, and those that

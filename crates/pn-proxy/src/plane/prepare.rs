@@ -2,9 +2,11 @@
 
 use super::bind::{Binder, Bound};
 use super::{Plane, PlaneState};
+use crate::access_log::{Log, Sink};
 use crate::upstream::ClientConfigs;
 use ahash::HashMap;
 use pn_core::{DataPlane, PrepareError, Prepared, RouterGraph};
+use pn_model::NodePath;
 use pn_model::listener::BindAddress;
 use pn_tls::{TlsListener, TlsSite, TlsTable};
 use std::sync::{Arc, PoisonError};
@@ -17,6 +19,7 @@ impl DataPlane for Plane {
         let mut errors = Vec::new();
         let tls = self.tls(next, state, &mut errors);
         let upstream_tls = ClientConfigs::prepare(next, &self.upstream_tls, &mut errors);
+        let access_log = access_log(next, state, &mut errors);
         let sockets = self.sockets(next, state, &mut errors);
         let gates = next.listeners().iter().map(|listener| {
             let known = state.and_then(|state| state.gates.get(listener.name()));
@@ -30,6 +33,7 @@ impl DataPlane for Plane {
                     tls,
                     policies,
                     upstream_tls,
+                    access_log,
                     sockets,
                     gates: gates.collect(),
                 })))
@@ -117,4 +121,36 @@ impl Plane {
         listening
             .extend(sockets.iter().map(|(address, bound)| (address.clone(), Arc::downgrade(bound.alive()))));
     }
+}
+
+/// A log stays open while its file is the same, whatever else of it changes.
+fn access_log(
+    next: &RouterGraph,
+    state: Option<&PlaneState>,
+    errors: &mut Vec<PrepareError>,
+) -> Option<Arc<Sink>> {
+    let spec = next.logs().access.as_ref()?;
+    let running = state.and_then(|state| state.access_log.as_ref()).map(|sink| sink.log());
+    let same = running.filter(|log| log.path() == spec.file.as_deref()).map(Arc::clone);
+    let log = match same {
+        Some(log) => log,
+        None => match Log::open(spec.file.as_deref()) {
+            Ok(log) => Arc::new(log),
+            Err(error) => {
+                let file = spec
+                    .file
+                    .as_deref()
+                    .map_or_else(|| "standard output".to_owned(), |file| file.display().to_string());
+                errors.push(PrepareError {
+                    at: NodePath::of(["logs", "access", "file"]),
+                    message: format!("cannot open {file}: {error}"),
+                    help: Some(
+                        "the folder must be there, and the file writable for the proxy's user".to_owned(),
+                    ),
+                });
+                return None;
+            }
+        },
+    };
+    Some(Arc::new(Sink::new(spec.clone(), log)))
 }

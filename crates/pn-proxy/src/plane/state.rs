@@ -1,6 +1,7 @@
 //! What `prepare` made for one graph; workers find it beside the graph.
 
 use super::bind::Bound;
+use crate::access_log::Sink;
 use crate::listener::Gate;
 use crate::upstream::ClientConfigs;
 use ahash::HashMap;
@@ -18,6 +19,8 @@ pub(crate) struct PlaneState {
     /// The TLS policy of each site, by `SiteId`; `None` for a site without TLS.
     pub(crate) policies: Box<[Option<PolicyId>]>,
     pub(crate) upstream_tls: ClientConfigs,
+    /// `None` when none is configured.
+    pub(crate) access_log: Option<Arc<Sink>>,
     pub(crate) sockets: HashMap<BindAddress, Arc<Bound>>,
     pub(crate) gates: HashMap<ListenerName, Arc<Gate>>,
 }

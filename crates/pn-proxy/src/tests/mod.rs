@@ -3,6 +3,7 @@
 mod connections;
 mod drain;
 mod http2;
+mod observed;
 mod reload;
 mod tls;
 mod world;

@@ -6,6 +6,7 @@ use pn_core::{
     MiddlewareFactory, PrepareError, Reply, RequestContext, StateRegistry, compile,
 };
 use pn_model::listener::{BindAddress, ListenerLimits, ListenerTimeouts, PathMode, Protocols};
+use pn_model::process::AccessLog;
 use pn_model::site::{CertificateFiles, CertificateSource, HttpsMode, PemSource, Site};
 use pn_model::{
     HostPattern, Listener, ListenerName, MiddlewareKind, MiddlewareName, Model, NodePath, SiteName,
@@ -25,6 +26,7 @@ pub(super) struct World {
     pub(super) plane: Plane,
     publisher: GraphPublisher,
     state: StateRegistry,
+    pub(super) access_log: Option<AccessLog>,
     /// `true` lets requests for `/wait` go on.
     gate: watch::Sender<bool>,
     /// How many wait.
@@ -40,7 +42,7 @@ impl World {
         let (publisher, source) = GraphPublisher::new();
         let plane = Plane::start(options, source).unwrap();
         let (gate, waiting) = (watch::Sender::new(false), Arc::default());
-        Self { plane, publisher, state: StateRegistry::default(), gate, waiting }
+        Self { plane, publisher, state: StateRegistry::default(), access_log: None, gate, waiting }
     }
 
     /// One worker and these listeners.
@@ -55,9 +57,12 @@ impl World {
         listeners: impl IntoIterator<Item = Listener>,
         sites: impl IntoIterator<Item = Site>,
     ) -> Result<u64, Vec<PrepareError>> {
-        let mut model = Model::default();
-        model.listeners = listeners.into_iter().map(|own| (own.name.clone(), own)).collect();
-        model.sites = sites.into_iter().map(|own| (own.name.clone(), own)).collect();
+        let mut model = Model {
+            listeners: listeners.into_iter().map(|own| (own.name.clone(), own)).collect(),
+            sites: sites.into_iter().map(|own| (own.name.clone(), own)).collect(),
+            ..Model::default()
+        };
+        model.logs.access.clone_from(&self.access_log);
         let name = MiddlewareName::new("probe");
         let kind = MiddlewareKind::AddPrefix(String::new());
         let probe = pn_model::Middleware { name: name.clone(), kind, path: NodePath::default() };
@@ -79,6 +84,12 @@ impl World {
 
     pub(super) fn ask(&self, listener: &str) -> RawResponse {
         RawClient::ask(self.address(listener), GET)
+    }
+
+    pub(super) fn metrics(&self) -> String {
+        let mut text = String::new();
+        self.plane.meters().write(&mut text);
+        text
     }
 
     /// Returns once so many requests for `/wait` are being served.
@@ -204,7 +215,8 @@ impl Middleware for Probe {
 
 fn facts(cx: &RequestContext) -> String {
     let connection = cx.connection();
-    let shown = |address: Option<SocketAddr>| address.map_or("none".to_owned(), |own| own.to_string());
+    let shown =
+        |address: Option<SocketAddr>| address.map_or_else(|| "none".to_owned(), |own| own.to_string());
     let tls = cx.tls();
     format!(
         "listener={}\npeer={}\nlocal={}\nversion={:?}\ntls={}\nsni={}\nresumed={}\n",

@@ -2,10 +2,6 @@
 //! hold it up.
 #![expect(
     clippy::disallowed_types,
-    reason = "threads that run blocking jobs share their queue; no worker takes the lock"
-)]
-#![expect(
-    clippy::disallowed_types,
     reason = "a blocking thread waits for its next job at this lock; workers do not take it"
 )]
 

@@ -37,6 +37,7 @@ pub(crate) struct Start {
     pub(crate) clock: Clock,
     pub(crate) blocking: Blocking,
     pub(crate) source: GraphSource,
+    pub(crate) shards: Arc<metrics::Shards>,
     pub(crate) adopted: Arc<Adopted>,
 }
 
@@ -63,8 +64,8 @@ impl Start {
         let env = WorkerEnv::new(self.clock, seed, self.blocking);
         let current = reader.current().clone();
         let upstreams = Upstreams::new(self.index, self.count);
-        let meter = metrics::Shard::default();
-        let worker = Rc::new(WorkerCx::new(self.index, current.clone(), upstreams, meter, env, None));
+        let meter = metrics::Shard::new(self.shards);
+        let worker = Rc::new(WorkerCx::new(self.index, current.clone(), upstreams, meter, env));
         worker.set_current(current.clone());
         let mut doors = Doors::new(Rc::clone(&worker));
         doors.reconcile(&current);
