@@ -112,15 +112,10 @@ impl Reconciler {
         self.change(target.candidate.clone(), Trigger::Rollback, Some(target.configuration))
     }
 
-    /// Records that nothing could be read.
+    /// Records that nothing could be read. The log is written last, so that whoever reads a line of it finds the
+    /// status in step.
     pub(crate) fn refuse(&mut self, trigger: Trigger, findings: Vec<Finding>) -> Outcome {
         let refusal = Refusal { generation: self.generation(), findings };
-        tracing::error!(
-            trigger = %trigger,
-            generation = refusal.generation,
-            "configuration refused, generation {} stays:\n{refusal}",
-            refusal.generation
-        );
         let now = SystemTime::now();
         let before = self.board.read();
         let count = refusal.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
@@ -137,6 +132,12 @@ impl Reconciler {
             }),
             ..Status::clone(&before)
         });
+        tracing::error!(
+            trigger = %trigger,
+            generation = refusal.generation,
+            "configuration refused, generation {} stays:\n{refusal}",
+            refusal.generation
+        );
         Outcome::Refused(refusal)
     }
 
@@ -164,7 +165,6 @@ impl Reconciler {
         if trigger == Trigger::Files && before.last_reload.as_ref().is_some_and(|last| last.success) {
             return Outcome::Unchanged { generation };
         }
-        tracing::info!(trigger = %trigger, generation, "configuration unchanged");
         let now = SystemTime::now();
         let summary = "unchanged".to_owned();
         self.board.write(Status {
@@ -173,6 +173,7 @@ impl Reconciler {
             last_reload: Some(Reload { success: true, time: now, trigger, summary, findings: Vec::new() }),
             ..Status::clone(&before)
         });
+        tracing::info!(trigger = %trigger, generation, "configuration unchanged");
         Outcome::Unchanged { generation }
     }
 
@@ -229,10 +230,6 @@ impl Reconciler {
         let generation = self.publisher.commit(built.graph, built.prepared);
         built.changes.into_iter().for_each(|change| change());
         self.issuing.settle(&candidate.model);
-        tracing::info!(trigger = %trigger, generation, "configuration accepted: {summary}");
-        for warning in &built.warnings {
-            tracing::warn!(generation, "{}", warning.rendered);
-        }
         let now = SystemTime::now();
         let started_with = self.started_with.get_or_insert_with(|| candidate.model.runtime.clone());
         let pending_restart = pending_restart(started_with, &candidate.model.runtime);
@@ -263,6 +260,10 @@ impl Reconciler {
             rolled_back_to: configuration,
             pending_restart,
         });
+        tracing::info!(trigger = %trigger, generation, "configuration accepted: {summary}");
+        for warning in &self.board.read().warnings {
+            tracing::warn!(generation, "{}", warning.rendered);
+        }
         Outcome::Committed { generation, summary }
     }
 }
