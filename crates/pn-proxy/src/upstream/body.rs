@@ -1,7 +1,7 @@
 //! Response bodies as they come from a server. At its end a body gives its connection back to the pool.
 
 use super::fault;
-use super::h1::{H1, nobody};
+use super::h1::H1;
 use super::h2::StreamPlace;
 use super::load::InFlight;
 use super::pool::Pool;
@@ -88,10 +88,7 @@ impl Body for UpstreamBody {
         let this = &mut *self;
         let incoming = Pin::new(&mut this.incoming);
         let frame = match &mut this.link {
-            Link::H1(connection, _) => {
-                connection.drive_body(cx);
-                incoming.poll_frame(&mut nobody())
-            }
+            Link::H1(connection, _) => connection.poll_body(incoming, cx),
             Link::H2 { .. } | Link::None => incoming.poll_frame(cx),
         };
         match frame {

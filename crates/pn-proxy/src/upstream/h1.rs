@@ -1,6 +1,7 @@
 //! One HTTP/1.1 connection to a server. It has no task of its own: whoever uses it polls it, which saves a wake-up a
 //! message, and nobody polls it while it is idle.
 
+use super::bell::Bell;
 use super::fault;
 use super::payload::{BodySlot, Payload};
 use super::room::Place;
@@ -8,6 +9,7 @@ use super::stream::{HeadBudget, Io, Stream};
 use super::timer::Timer;
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -15,6 +17,7 @@ use pn_core::{ErrorKind, ProxyError};
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -25,6 +28,9 @@ const HEAD_BYTES: usize = 64 << 10;
 pub(super) struct H1 {
     send: SendRequest<Payload>,
     connection: Connection<TokioIo<Io>, Payload>,
+    bell: Arc<Bell>,
+    /// Rings the bell.
+    waker: Waker,
     /// The connection has ended and must not be polled again.
     done: bool,
     budget: HeadBudget,
@@ -57,9 +63,12 @@ impl H1 {
         let io = TokioIo::new(Io::new(stream, budget.clone()));
         let opened = Builder::new().max_header_size(HEAD_BYTES).handshake(io).await;
         let (send, connection) = opened.map_err(|error| fault::awaiting_head(error).unsent())?;
+        let bell = Arc::<Bell>::default();
         Ok(Box::new(Self {
             send,
             connection,
+            waker: Waker::from(Arc::clone(&bell)),
+            bell,
             done: false,
             budget,
             timer: Timer::default(),
@@ -70,17 +79,29 @@ impl H1 {
         }))
     }
 
-    /// Moves bytes as far as they go, unless all that the exchange has to say has been read already.
-    pub(super) fn drive_body(&mut self, cx: &mut Context<'_>) {
+    /// Moves bytes in both directions as far as they go.
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        self.bell.serve(cx.waker());
+        self.poll_connection();
+    }
+
+    fn poll_connection(&mut self) {
+        let mut cx = Context::from_waker(&self.waker);
+        // An error reaches whoever waits for the response or reads its body.
+        self.done = self.done || Pin::new(&mut self.connection).poll(&mut cx).is_ready();
+    }
+
+    /// The next of a body that this connection carries.
+    pub(super) fn poll_body(
+        &mut self,
+        body: Pin<&mut Incoming>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        // When it is ready for another request, all of the body has been read already.
         if !self.send.is_ready() {
             self.drive(cx);
         }
-    }
-
-    /// Moves bytes in both directions as far as they go.
-    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
-        // An error reaches whoever waits for the response or reads its body.
-        self.done = self.done || Pin::new(&mut self.connection).poll(cx).is_ready();
+        self.bell.unheard(|| body.poll_frame(&mut nobody()))
     }
 
     /// Whether another request can be sent: the last exchange is over and the connection stays open.
@@ -91,10 +112,17 @@ impl H1 {
         !self.done && self.send.is_ready()
     }
 
-    /// Whether an idle connection still stands. Costs no system call while nothing has arrived. It also forgets the
-    /// task that used the connection last, which the next request would wake for nothing.
+    /// The connection waits for its next request.
+    pub(super) fn rest(&self) {
+        self.bell.idle();
+    }
+
+    /// Whether an idle connection still stands. Costs next to nothing while nothing has arrived.
     pub(super) fn is_alive(&mut self) -> bool {
-        self.drive(&mut nobody());
+        if self.bell.rang() {
+            self.bell.rest();
+            self.poll_connection();
+        }
         !self.done && self.send.is_ready()
     }
 
@@ -110,14 +138,17 @@ impl H1 {
         self.budget.begin();
         let mut head = pin!(self.send.try_send_request(request));
         let mut wait = HeadWait::new(slot, limit);
-        let (connection, done, timer) = (&mut self.connection, &mut self.done, &mut self.timer);
         let result = poll_fn(|cx| {
-            *done = *done || Pin::new(&mut *connection).poll(cx).is_ready();
+            self.drive(cx);
             if let Poll::Ready(result) = head.as_mut().poll(&mut nobody()) {
                 return Poll::Ready(Some(result));
             }
             // A connection that is done has said why, unless hyper has a fault.
-            if *done || wait.poll(timer, cx).is_ready() { Poll::Ready(None) } else { Poll::Pending }
+            if self.done || wait.poll(&mut self.timer, cx).is_ready() {
+                Poll::Ready(None)
+            } else {
+                Poll::Pending
+            }
         })
         .await;
         let silent = self.budget.untouched();
@@ -160,7 +191,7 @@ impl H1 {
 }
 
 /// For what only the connection completes: whoever polls that looks here next, and need not be woken to do so.
-pub(super) fn nobody() -> Context<'static> {
+fn nobody() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
 

@@ -6,6 +6,7 @@
 
 mod attempt;
 mod balance;
+mod bell;
 mod body;
 mod dial;
 mod fault;

@@ -167,6 +167,7 @@ impl Pool {
         let wanted = self.may_share() && !self.retired.get() && idle.len() < self.limits.idle;
         if wanted && connection.is_ready(cx) {
             connection.idle_since = self.keeper.now();
+            connection.rest();
             idle.push(connection);
             drop(idle);
             self.keep();

@@ -37,6 +37,26 @@ fn a_connection_is_used_again_as_soon_as_its_answer_has_been_read() {
     });
 }
 
+#[test]
+fn a_task_is_woken_once_for_an_answer() {
+    const REQUESTS: usize = 100;
+    let origin = RawOrigin::answering(OK);
+    on_worker(async {
+        let bench = Bench::new(vec![server(url(&origin))]);
+        let mut polls = 0;
+        for _ in 0..REQUESTS {
+            let mut asking = std::pin::pin!(bench.get("/"));
+            let counted = std::future::poll_fn(|cx| {
+                polls += 1;
+                asking.as_mut().poll(cx)
+            });
+            counted.await.unwrap();
+        }
+        // Once to send and once when the answer is there; opening the connection took some more.
+        assert!(polls < 2 * REQUESTS + REQUESTS / 10, "{polls}");
+    });
+}
+
 /// Whether the connection is used again after this answer to this method.
 fn check_reuse(method: Method, answer: &'static str, expected: bool) {
     let origin = RawOrigin::answering(answer);
