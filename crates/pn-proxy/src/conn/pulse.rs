@@ -13,7 +13,8 @@ pub(crate) struct Pulse {
     clock: Clock,
     /// Requests being served.
     open: AtomicU32,
-    /// The moment since which the phase lasts while nothing is served.
+    /// The moment since which the phase lasts while nothing is served. 0: it has begun since the watch last looked,
+    /// which spares a reading of the clock for phases that are over by then.
     since: AtomicU64,
     /// Bytes of a request head have come and it is not complete.
     head: AtomicBool,
@@ -23,6 +24,7 @@ pub(crate) struct Pulse {
     stalled: AtomicU64,
     /// The client has closed its side.
     eof: AtomicBool,
+    given_up: AtomicBool,
 }
 
 /// What a connection waited for too long.
@@ -46,6 +48,7 @@ impl Pulse {
             times_heads: AtomicBool::new(false),
             stalled: AtomicU64::new(0),
             eof: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
         }
     }
 
@@ -57,7 +60,7 @@ impl Pulse {
     pub(crate) fn begin_http(&self, times_heads: bool) {
         self.times_heads.store(times_heads, Relaxed);
         self.head.store(false, Relaxed);
-        self.since.store(self.clock.now(), Relaxed);
+        self.since.store(0, Relaxed);
     }
 
     /// Whether heads are timed, which those of HTTP/1 are.
@@ -74,7 +77,7 @@ impl Pulse {
         let open = self.open.load(Relaxed).saturating_sub(1);
         self.open.store(open, Relaxed);
         if open == 0 {
-            self.since.store(self.clock.now(), Relaxed);
+            self.since.store(0, Relaxed);
         }
     }
 
@@ -85,7 +88,7 @@ impl Pulse {
         }
         if self.times_heads.load(Relaxed) && self.open.load(Relaxed) == 0 && !self.head.load(Relaxed) {
             self.head.store(true, Relaxed);
-            self.since.store(self.clock.now(), Relaxed);
+            self.since.store(0, Relaxed);
         }
     }
 
@@ -93,13 +96,33 @@ impl Pulse {
         if self.stalled.load(Relaxed) != 0 {
             self.stalled.store(0, Relaxed);
             // The client still takes the end of a response that is otherwise done.
-            self.since.store(self.clock.now(), Relaxed);
+            self.since.store(0, Relaxed);
         }
     }
 
     /// The wait for the next request begins anew.
     pub(crate) fn rest(&self) {
-        self.since.store(self.clock.now(), Relaxed);
+        self.since.store(0, Relaxed);
+    }
+
+    /// Nothing more is to be sent, not even what the kernel has taken already.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.load(Relaxed)
+    }
+
+    fn waiting_since(&self) -> u64 {
+        match self.since.load(Relaxed) {
+            0 => {
+                let now = self.clock.now();
+                self.since.store(now, Relaxed);
+                now
+            }
+            since => since,
+        }
     }
 
     pub(crate) fn write_blocked(&self) {
@@ -121,7 +144,7 @@ impl Pulse {
         if self.open.load(Relaxed) > 0 {
             return write;
         }
-        let since = self.since.load(Relaxed);
+        let since = self.waiting_since();
         let wait = if self.head.load(Relaxed) {
             after(since, timeouts.header).map(|at| (at, Overdue::Head))
         } else {

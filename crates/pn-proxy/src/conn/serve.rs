@@ -1,4 +1,10 @@
 //! HTTP over an open connection: hyper's settings, and how connections end.
+//!
+//! What hyper keeps from the exchange, so that nothing here can refuse it (RFC 9112): `Content-Length` beside
+//! `Transfer-Encoding`, of which it drops the former; several equal `Content-Length` fields, which it makes one; a bare
+//! LF at the end of a line. Requests are rebuilt, so that no upstream sees any of it. The bounds on HTTP/2 floods other
+//! than those set below are the h2 crate's own: continuations by the size of a head, empty frames by a budget, and one
+//! answer owed at a time to SETTINGS and PING, with nothing read until the client has taken it.
 
 use super::LINGER;
 use super::pulse::Overdue;

@@ -3,11 +3,13 @@
 
 use super::pulse::Pulse;
 use bytes::{Buf, Bytes};
+use socket2::SockRef;
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
@@ -58,6 +60,10 @@ impl AsyncRead for Socket {
             let n = self.ahead.len().min(buf.remaining());
             buf.put_slice(self.ahead.get(..n).unwrap_or_default());
             self.ahead.advance(n);
+            if self.ahead.is_empty() {
+                // Lets go of the buffer, which the connection would otherwise keep for its lifetime.
+                self.ahead = Bytes::new();
+            }
             self.pulse.has_read(n);
             return Poll::Ready(Ok(()));
         }
@@ -72,6 +78,17 @@ impl AsyncRead for Socket {
             self.pulse.has_read(buf.filled().len() - before);
         }
         polled
+    }
+}
+
+/// A client that takes nothing is sent nothing more: the kernel would keep trying with what it has buffered, and keep
+/// the buffers, long after the connection is given up.
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let (true, Stream::Tcp(tcp)) = (self.pulse.is_given_up(), &self.stream) {
+            let reset = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
+            reset.unwrap_or_else(|error| tracing::debug!(%error, "a connection was not reset"));
+        }
     }
 }
 

@@ -53,7 +53,12 @@ where
             match watch.poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Sign::Close) => close(http.as_mut()),
-                Poll::Ready(Sign::End(ended)) => return Poll::Ready(ended),
+                Poll::Ready(Sign::End(ended)) => {
+                    if matches!(ended, Ended::Overdue(Overdue::Write)) {
+                        pulse.give_up();
+                    }
+                    return Poll::Ready(ended);
+                }
             }
         }
     })

@@ -91,6 +91,10 @@ fn open(
     current: &Current,
     listener: &ListenerNode,
 ) -> Result<(RequestContext, Delivery, Door), ProxyError> {
+    // hyper's own bound is for HTTP/1, and higher than most.
+    if parts.headers.len() > listener.spec.limits.headers as usize {
+        return Err(ProxyError::new(ErrorKind::HeadTooLarge));
+    }
     let mut intake = intake::take_in(parts, listener.spec.paths)?;
     let connection = &conn.connection;
     let peer = connection.peer.map_or(LOCAL, |peer| peer.ip());

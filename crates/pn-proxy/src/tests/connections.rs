@@ -62,6 +62,7 @@ fn heads_are_bounded() {
     let ask = |head: String| RawClient::ask(world.address("web"), head).status;
     assert_eq!(ask(head("x: y\r\n".repeat(40))), 200);
     assert_eq!(ask(head(format!("x: {}\r\n", "y".repeat(17 << 10)))), 431);
+    assert_eq!(ask(head("x: y\r\n".repeat(60))), 431);
     assert_eq!(ask(head("x: y\r\n".repeat(120))), 431);
     assert_eq!(ask(format!("GET /{} HTTP/1.1\r\nhost: a.test\r\n\r\n", "p".repeat(70 << 10))), 431);
     // Never the end of the head: refused at the bound, not gathered for ever.
@@ -227,4 +228,19 @@ fn unix_sockets_are_served_and_removed() {
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("peer=none"), "{answer}");
     drop(world);
     assert!(!path.exists());
+}
+
+#[test]
+fn clients_of_both_families_are_heard_on_one_socket() {
+    let any = BindAddress::Tcp("[::]:0".parse().unwrap());
+    let world = with(|own| own.addresses = vec![any]);
+    let port = world.address("web").port();
+    for (to, from) in [("127.0.0.1", "127.0.0.1"), ("::1", "::1")] {
+        let to = std::net::SocketAddr::new(to.parse().unwrap(), port);
+        let mut client = RawClient::connect(to);
+        let body = client.send(GET).response().text();
+        let peer = std::net::SocketAddr::new(from.parse().unwrap(), client.local_addr().port());
+        assert_eq!(fact(&body, "peer"), peer.to_string());
+        assert_eq!(fact(&body, "local"), to.to_string());
+    }
 }

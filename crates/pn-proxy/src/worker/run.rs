@@ -16,10 +16,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
-/// How often the kernel is asked for events while tasks are ready. Higher than tokio's 61 favours throughput and
-/// costs latency; measured, the difference is within noise.
-const EVENT_INTERVAL: u32 = 61;
-
 pub(crate) enum Command {
     /// Finish, then answer with the number of connections that were cut off.
     Drain {
@@ -47,7 +43,6 @@ impl Start {
     pub(crate) fn spawn(self) -> Result<Running, StartError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .event_interval(EVENT_INTERVAL)
             .build()
             .map_err(StartError::Runtime)?;
         let (commands, inbox) = mpsc::unbounded_channel();
