@@ -148,3 +148,40 @@ fn connecting_ends_in_time_and_says_what_took_so_long() {
         }
     });
 }
+
+/// A body that gives a piece of this size as often as it is asked, with this pause between, and then ends.
+fn upload(pieces: usize, size: usize, pause: Duration) -> super::bench::NoBody {
+    let frames = futures_util::stream::unfold(pieces, move |left| async move {
+        tokio::time::sleep(pause).await;
+        let next = left.checked_sub(1)?;
+        Some((Ok::<_, ProxyError>(http_body::Frame::data(bytes::Bytes::from(vec![b'x'; size]))), next))
+    });
+    http_body_util::BodyExt::boxed_unsync(http_body_util::StreamBody::new(frames))
+}
+
+#[test]
+fn an_upload_may_take_its_time_but_not_stand_still() {
+    let patient = RawOrigin::start(|wire| {
+        wire.read_request()?;
+        wire.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    });
+    let deaf = RawOrigin::start(|wire| {
+        wire.read_head()?;
+        wire.freeze();
+        Ok(())
+    });
+    for (origin, pieces, size, pause, expected) in
+        [(&patient, 8, 10, 50, Ok(200)), (&deaf, 10_000, 1 << 16, 0, Err(ErrorKind::ResponseTimeout))]
+    {
+        on_worker(async {
+            let bench = Bench::with(vec![server(format!("http://{}", origin.addr()))], |node| {
+                let mut transport = pn_model::Transport::built_in();
+                transport.timeouts.response_header = Duration::from_millis(200);
+                node.transport = transport.into();
+            });
+            let body = upload(pieces, size, Duration::from_millis(pause));
+            let outgoing = super::bench::request(http::Method::POST, "/", body);
+            assert_eq!(bench.ask(outgoing).await.map(|whole| whole.status), expected);
+        });
+    }
+}
