@@ -3,7 +3,6 @@
 use pn_testkit::{Origin, Proxy};
 
 #[test]
-#[ignore = "the binary does not run yet"]
 fn a_respond_service_answers() {
     let proxy = Proxy::start(
         r#"
@@ -22,7 +21,6 @@ fn a_respond_service_answers() {
 }
 
 #[test]
-#[ignore = "the binary does not run yet"]
 fn an_upstream_answers_through_the_proxy() {
     let origin = Origin::http1();
     let proxy = Proxy::setup().set("origin", origin.addr()).start(
