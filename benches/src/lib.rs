@@ -1,1 +1,3 @@
-//! x
+//! What the benchmarks share: workloads, not measurements.
+
+pub mod routing;

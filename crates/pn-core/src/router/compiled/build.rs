@@ -1,7 +1,7 @@
 //! From ranked branches to the flat arrays. Runs when a graph is compiled, never on a request.
 
-use super::hosts::{HostTable, Text};
-use super::{Compiled, Entry, NONE, Node, OTHERS_ALL, OTHERS_NONE, Scope, key_of};
+use super::table::{Table, Text};
+use super::{Compiled, Entry, NONE, Node, OTHERS_ALL, OTHERS_NONE, Scope, Tables};
 use crate::router::branch::path_rank;
 use crate::router::condition::{Condition, PathTest};
 use crate::router::method::MethodSet;
@@ -9,15 +9,18 @@ use crate::router::rules::{Branch, Rules};
 use pn_model::HostPattern;
 use std::collections::BTreeMap;
 
+/// Up to so many nodes looking at each costs less than hashing the path once a length.
+const FEW: usize = 6;
+
 #[derive(Default)]
 struct Arrays {
     scopes: Vec<Scope>,
     nodes: Vec<Node>,
-    keys: Vec<u64>,
+    tables: Vec<Tables>,
     entries: Vec<Entry>,
     conditions: Vec<Condition>,
     methods: Vec<MethodSet>,
-    text: String,
+    text: Vec<u8>,
 }
 
 /// Branches of one text, each with its rank.
@@ -62,7 +65,7 @@ impl Compiled {
             }
             arrays.scope(*site, branches);
         }
-        let [exact, one_label, any_depth] = names.map(|names| HostTable::new(&names, &arrays.text));
+        let [exact, one_label, any_depth] = names.map(|names| Table::new(&names, &arrays.text));
         Self {
             mode: rules.mode,
             exact,
@@ -71,7 +74,7 @@ impl Compiled {
             any,
             scopes: arrays.scopes.into(),
             nodes: arrays.nodes.into(),
-            keys: arrays.keys.into(),
+            tables: arrays.tables.into(),
             entries: arrays.entries.into(),
             conditions: arrays.conditions.into(),
             methods: arrays.methods.into(),
@@ -93,7 +96,6 @@ impl Arrays {
                 }
             }
         }
-        let common = common_prefix(groups.keys().filter(|text| !text.is_empty()));
         let nodes = number(self.nodes.len());
         // The texts that the current one begins with, the longest last.
         let mut above: Vec<(&str, u32)> = Vec::new();
@@ -110,18 +112,32 @@ impl Arrays {
                 prefixes: prefixes.0,
                 end: prefixes.1,
             });
-            self.keys.push(if text.is_empty() { 0 } else { key_of(text.as_bytes(), common) });
         }
         let (regexes, regexes_end) = self.list(&regexes);
+        let table = if groups.len() > FEW { self.table(nodes, &groups) } else { NONE };
         self.scopes.push(Scope {
             site,
             nodes,
             nodes_end: number(self.nodes.len()),
-            common: number(common),
+            table,
             regexes,
             regexes_end,
             orderly: is_orderly(branches),
         });
+    }
+
+    fn table(&mut self, nodes: u32, groups: &BTreeMap<&str, Group<'_>>) -> u32 {
+        let mut lengths: BTreeMap<usize, bool> = BTreeMap::new();
+        for (text, group) in groups {
+            let inside =
+                group.prefixes.iter().any(|(_, branch)| matches!(branch.path(), PathTest::Prefix(_)));
+            *lengths.entry(text.len()).or_default() |= inside;
+        }
+        let texts = self.nodes.get(index(nodes)..).unwrap_or_default().iter().map(|node| node.text);
+        let keys: Vec<_> = texts.zip(nodes..).collect();
+        let by_text = Table::new(&keys, &self.text);
+        self.tables.push(Tables { by_text, lengths: lengths.into_iter().rev().collect() });
+        number(self.tables.len() - 1)
     }
 
     fn list(&mut self, branches: &[(u32, &Branch)]) -> (u32, u32) {
@@ -170,17 +186,6 @@ fn is_orderly(branches: &[(u32, &Branch)]) -> bool {
         [(_, a), (_, b)] => path_rank(a.path()) <= path_rank(b.path()),
         _ => true,
     })
-}
-
-fn common_prefix<'a>(mut texts: impl Iterator<Item = &'a &'a str>) -> usize {
-    let Some(first) = texts.next() else { return 0 };
-    let last = texts.last().unwrap_or(first);
-    // The texts are in order: what the first and the last share, all share.
-    let mut length = first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
-    while !first.is_char_boundary(length) {
-        length -= 1;
-    }
-    length
 }
 
 fn number(n: usize) -> u32 {

@@ -5,33 +5,33 @@
 //! thousands of sites touches a handful of cache lines.
 
 mod build;
-mod hosts;
+mod table;
 
 use super::condition::Condition;
 use super::method::{self, MethodKey, MethodSet};
 use super::{Lookup, RequestView};
-use hosts::{HostTable, Text};
 use pn_model::process::RulePriority;
+use table::{Table, Text};
 
 const NONE: u32 = u32::MAX;
 
 #[derive(Debug)]
 pub(super) struct Compiled {
     mode: RulePriority,
-    exact: HostTable,
-    one_label: HostTable,
-    any_depth: HostTable,
+    exact: Table,
+    one_label: Table,
+    any_depth: Table,
     /// The scope of `*`, or [`NONE`].
     any: u32,
     scopes: Box<[Scope]>,
     nodes: Box<[Node]>,
-    /// Of each node eight bytes of its text, so that a search seldom reads the text itself.
-    keys: Box<[u64]>,
+    /// Nodes by text, of the scopes that have many.
+    tables: Box<[Tables]>,
     entries: Box<[Entry]>,
     conditions: Box<[Condition]>,
     /// Methods of the entries that name uncommon ones.
     methods: Box<[MethodSet]>,
-    text: Box<str>,
+    text: Box<[u8]>,
 }
 
 /// Hosts that share their rules.
@@ -41,13 +41,21 @@ struct Scope {
     /// Nodes in the order of their texts.
     nodes: u32,
     nodes_end: u32,
-    /// What all texts but the empty one begin with.
-    common: u32,
+    /// Where there are many nodes, their place in `tables`.
+    table: u32,
     /// Entries whose path is a regex.
     regexes: u32,
     regexes_end: u32,
     /// Groups follow each other in rank: exact path, longest prefix to shortest, regexes.
     orderly: bool,
+}
+
+/// The nodes of a scope by their texts.
+#[derive(Debug)]
+struct Tables {
+    by_text: Table,
+    /// Lengths of the texts, the longest first, and whether one of that length may end inside a segment.
+    lengths: Box<[(usize, bool)]>,
 }
 
 /// A text that paths begin with, or are.
@@ -130,22 +138,22 @@ impl Compiled {
 
     /// Exact, then the longest wildcard, then `*`.
     fn scope_of(&self, host: &str) -> Option<&Scope> {
-        let scope = self.exact.get(host, &self.text).or_else(|| self.wildcards(host).next());
+        let scope = self.exact.get(host.as_bytes(), &self.text).or_else(|| self.wildcards(host).next());
         self.scope(scope.unwrap_or(self.any))
     }
 
     /// Scopes of the wildcards that take the host, the longest first.
     fn wildcards<'a>(&'a self, host: &'a str) -> impl Iterator<Item = u32> + 'a {
         let longest = self.one_label.longest().max(self.any_depth.longest());
-        let suffixes = if longest == 0 { "" } else { host };
-        let dots = memchr::memchr_iter(b'.', suffixes.as_bytes());
-        let mut first = true;
-        dots.flat_map(move |dot| {
-            let one = std::mem::replace(&mut first, false);
-            let suffix = host.get(dot + 1..).filter(|suffix| dot > 0 && suffix.len() <= longest);
-            let one = suffix.filter(|_| one).and_then(|suffix| self.one_label.get(suffix, &self.text));
-            let deep = suffix.and_then(|suffix| self.any_depth.get(suffix, &self.text));
-            one.into_iter().chain(deep)
+        let host = if longest == 0 { &[] } else { host.as_bytes() };
+        let first = memchr::memchr(b'.', host).unwrap_or(host.len());
+        // What is longer than every suffix is not even looked at.
+        let from = first.max(host.len().saturating_sub(longest + 1));
+        let dots = memchr::memchr_iter(b'.', host.get(from..).unwrap_or_default());
+        dots.map(move |dot| from + dot).filter(|dot| *dot > 0).flat_map(move |dot| {
+            let suffix = host.get(dot + 1..).unwrap_or_default();
+            let one = (dot == first).then(|| self.one_label.get(suffix, &self.text)).flatten();
+            one.into_iter().chain(self.any_depth.get(suffix, &self.text))
         })
     }
 
@@ -153,7 +161,8 @@ impl Compiled {
     fn decide_by_length(&self, request: &impl RequestView) -> Option<Decision> {
         let host = request.host();
         let any = (self.any != NONE).then_some(self.any);
-        let scopes = self.exact.get(host, &self.text).into_iter().chain(self.wildcards(host)).chain(any);
+        let scopes =
+            self.exact.get(host.as_bytes(), &self.text).into_iter().chain(self.wildcards(host)).chain(any);
         let mut best: Option<Decision> = None;
         for scope in scopes.filter_map(|scope| self.scope(scope)) {
             let limit = best.as_ref().map_or(u32::MAX, |best| best.rank);
@@ -164,12 +173,12 @@ impl Compiled {
 
     /// The first entry in rank, and below the limit, that decides what becomes of the request.
     fn decide(&self, scope: &Scope, request: &impl RequestView, mut limit: u32) -> Option<Decision> {
-        let path = request.path();
+        let path = request.path().as_bytes();
         let method = MethodKey::new(request.method());
         let mut best = None;
         let mut next = self.longest(scope, path);
         while let Some(node) = next {
-            let rest = path.as_bytes().get(node.text.len()..).unwrap_or_default();
+            let rest = path.get(node.text.len()..).unwrap_or_default();
             let exact = if rest.is_empty() { (node.exact, node.prefixes) } else { (0, 0) };
             // The text is one segment prefix, too, of what goes on with a slash; the empty text is one of everything.
             let boundary = node.text.len() == 0 || matches!(rest, [] | [b'/', ..]);
@@ -222,39 +231,19 @@ impl Compiled {
         None
     }
 
-    /// The node with the longest text that the path begins with.
-    fn longest(&self, scope: &Scope, path: &str) -> Option<&Node> {
-        // Up to here looking at each costs less than searching.
-        const FEW: u32 = 4;
-        let is_prefix = |node: &&Node| path.as_bytes().starts_with(self.text_of(node.text).as_bytes());
-        if scope.nodes_end - scope.nodes <= FEW {
-            let nodes = self.nodes.get(span((scope.nodes, scope.nodes_end))).unwrap_or_default();
-            return nodes.iter().rev().find(is_prefix);
-        }
-        let mut node = self.search(scope, path);
-        while let Some(found) = node.filter(|node| !is_prefix(node)) {
-            node = self.node(found.parent);
-        }
-        node
-    }
-
-    /// The node with the greatest text that is not above the path. Every text that the path begins with is among that
-    /// one and its parents: it lies between such a text and the path, so it begins with it too.
-    fn search(&self, scope: &Scope, path: &str) -> Option<&Node> {
-        let nodes = self.nodes.get(span((scope.nodes, scope.nodes_end)))?;
-        let keys = self.keys.get(span((scope.nodes, scope.nodes_end)))?;
-        let last = nodes.last().map(|node| self.text_of(node.text)).unwrap_or_default();
-        let common = usize::try_from(scope.common).ok()?;
-        if path.as_bytes().get(..common) != last.as_bytes().get(..common) {
-            // Below nothing but the empty text, if there is one.
-            return nodes.first().filter(|node| node.text.len() == 0);
-        }
-        let key = key_of(path.as_bytes(), common);
-        let from = keys.partition_point(|own| *own < key);
-        let among = keys.get(from..).unwrap_or_default().partition_point(|own| *own == key);
-        let equal = nodes.get(from..from + among).unwrap_or_default();
-        let below = equal.partition_point(|node| self.text_of(node.text) <= path);
-        (from + below).checked_sub(1).and_then(|at| nodes.get(at))
+    /// The node with the longest text that the path begins with, of those that can have an entry for it.
+    fn longest(&self, scope: &Scope, path: &[u8]) -> Option<&Node> {
+        let Some(tables) = usize::try_from(scope.table).ok().and_then(|at| self.tables.get(at)) else {
+            // A prefix of a text stands before it.
+            let nodes = self.nodes.get(span((scope.nodes, scope.nodes_end)))?;
+            return nodes.iter().rev().find(|node| path.starts_with(node.text.of(&self.text)));
+        };
+        tables.lengths.iter().find_map(|(length, inside)| {
+            let (text, rest) = path.split_at_checked(*length)?;
+            let ends_here = *inside || matches!(rest, [] | [b'/', ..]) || *length == 0;
+            let node = ends_here.then(|| tables.by_text.get(text, &self.text))??;
+            self.node(node)
+        })
     }
 
     fn takes(&self, entry: &Entry, method: MethodKey<'_>) -> bool {
@@ -329,20 +318,6 @@ impl Compiled {
     fn conditions_of(&self, entry: &Entry) -> &[Condition] {
         self.conditions.get(span((entry.conditions, entry.conditions_end))).unwrap_or_default()
     }
-
-    fn text_of(&self, text: Text) -> &str {
-        text.of(&self.text)
-    }
-}
-
-/// Eight bytes from a place on, the first the most significant; zeros where there are none.
-fn key_of(text: &[u8], from: usize) -> u64 {
-    let mut key = [0; 8];
-    let rest = text.get(from..).unwrap_or_default();
-    for (to, byte) in key.iter_mut().zip(rest) {
-        *to = *byte;
-    }
-    u64::from_be_bytes(key)
 }
 
 fn span((from, to): (u32, u32)) -> std::ops::Range<usize> {
