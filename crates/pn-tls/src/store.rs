@@ -159,10 +159,15 @@ impl CertificateStore {
             let entries: Vec<_> = shard.load().values().map(|entry| Arc::clone(&entry.minted.key)).collect();
             entries
         }));
-        keys.sort_by_key(|key| Arc::as_ptr(key) as usize);
-        keys.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        keys.iter().filter_map(|key| info_of(key)).collect()
+        infos(keys)
     }
+}
+
+/// What there is to know of each, once.
+pub(crate) fn infos(mut keys: Vec<Arc<CertifiedKey>>) -> Vec<CertificateInfo> {
+    keys.sort_by_key(|key| Arc::as_ptr(key) as usize);
+    keys.dedup_by(|a, b| Arc::ptr_eq(a, b));
+    keys.iter().filter_map(|key| info_of(key)).collect()
 }
 
 /// Full shards lose what would have been renewed first.

@@ -16,7 +16,7 @@ use bind::Alive;
 use pn_core::{Generation, GraphSource};
 use pn_model::ListenerName;
 use pn_model::listener::BindAddress;
-use pn_tls::{CertificateStore, UpstreamTls};
+use pn_tls::{CertificateInfo, CertificateStore, UpstreamTls};
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -39,6 +39,7 @@ pub struct PlaneOptions {
 /// The running data plane. Dropping it ends the workers at once; `drain` lets them finish.
 pub struct Plane {
     source: GraphSource,
+    clock: Clock,
     meters: Meters,
     certificates: Arc<CertificateStore>,
     upstream_tls: UpstreamTls,
@@ -96,6 +97,7 @@ impl Plane {
         Ok(Self {
             meters: Meters::new(shards, source.clone()),
             source,
+            clock,
             certificates: options.certificates,
             upstream_tls: UpstreamTls::default(),
             _health: health,
@@ -118,6 +120,18 @@ impl Plane {
         let Some(node) = current.graph().listener(listener) else { return Vec::new() };
         let bound = |address| state.sockets.get(address).and_then(|bound| bound.local());
         node.spec.addresses.iter().filter_map(bound).collect()
+    }
+
+    /// The certificates in use: from files, and from issuers.
+    pub fn certificates(&self) -> Vec<CertificateInfo> {
+        let current = self.source.current();
+        let files = current.prepared::<PlaneState>().map(|state| state.tls.certificates());
+        files.into_iter().flatten().chain(self.certificates.certificates()).collect()
+    }
+
+    /// The moment, as the state of servers has it (`ServerState::available`).
+    pub fn now(&self) -> u64 {
+        self.clock.now()
     }
 
     /// What has been counted.

@@ -16,6 +16,7 @@ use pn_model::site::CertificateSource;
 use pn_model::{HostPattern, IssuerName, ListenerName, TlsPolicyName};
 use rustls::ServerConfig;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls_pki_types::UnixTime;
 use std::collections::HashMap;
@@ -54,6 +55,7 @@ pub(super) struct Builder<'a> {
     policies: HashMap<Option<TlsPolicyName>, Option<Arc<Policy>>>,
     tickets: HashMap<PolicyId, Arc<Tickets>>,
     configs: HashMap<ConfigKey, Arc<ServerConfig>>,
+    files: Vec<Arc<CertifiedKey>>,
     errors: Vec<TlsError>,
     warnings: Vec<TlsWarning>,
 }
@@ -74,6 +76,7 @@ impl<'a> Builder<'a> {
             policies: HashMap::new(),
             tickets: HashMap::new(),
             configs: HashMap::new(),
+            files: Vec::new(),
             errors: Vec::new(),
             warnings: Vec::new(),
         }
@@ -109,6 +112,7 @@ impl<'a> Builder<'a> {
             listeners: tables,
             tickets: self.tickets,
             configs: self.configs,
+            files: self.files,
             store: Arc::clone(self.store),
             site_policies,
             warnings: self.warnings,
@@ -156,6 +160,7 @@ impl<'a> Builder<'a> {
         let mut reports = Reports { errors: &mut self.errors, warnings: &mut self.warnings };
         let provider = suites::default_provider();
         let pairs = load_pairs(files, site.hosts, &at, &provider, &mut self.pem, self.now, &mut reports)?;
+        self.files.extend(pairs.iter().map(|pair| Arc::clone(&pair.key)));
         let key = CertificatesKey::Files(digest_of(&pairs));
         let resolver = FileResolver { pairs, clock: Arc::clone(&self.clock) };
         Some(Certificates { key, resolver: Arc::new(resolver) })

@@ -7,7 +7,7 @@ use crate::error::{TlsError, TlsWarning};
 use crate::hosts::{Found, HostTable};
 use crate::resolver::StoreResolver;
 use crate::signal::Hello;
-use crate::store::CertificateStore;
+use crate::store::{CertificateInfo, CertificateStore, infos};
 use crate::tickets::Tickets;
 use ahash::RandomState;
 use build::{Builder, ConfigKey};
@@ -16,6 +16,7 @@ use pn_model::listener::Protocols;
 use pn_model::site::CertificateSource;
 use pn_model::{HostPattern, IssuerName, ListenerName, Model, NodePath, SiteName, TlsPolicy};
 use rustls::ServerConfig;
+use rustls::sign::CertifiedKey;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use std::collections::HashMap;
 use std::fmt;
@@ -68,6 +69,7 @@ pub struct TlsTable {
     /// Handed to the next table, so that tickets and configurations outlive a reload that leaves them unchanged.
     tickets: HashMap<PolicyId, Arc<Tickets>>,
     configs: HashMap<ConfigKey, Arc<ServerConfig>>,
+    files: Vec<Arc<CertifiedKey>>,
     store: Arc<CertificateStore>,
     site_policies: Vec<Option<PolicyId>>,
     warnings: Vec<TlsWarning>,
@@ -186,6 +188,11 @@ impl TlsTable {
     /// The policy of each site that the table was built from, in their order. `None` for a site without TLS.
     pub fn site_policies(&self) -> &[Option<PolicyId>] {
         &self.site_policies
+    }
+
+    /// Certificates that came from files, each once. Those of issuers are in the store.
+    pub fn certificates(&self) -> Vec<CertificateInfo> {
+        infos(self.files.clone())
     }
 
     /// What works and should be looked at.

@@ -38,6 +38,7 @@ fn the_client_s_algorithms_names_and_the_date_choose() {
         ("only one, whatever is asked", hosts, vec![&old_ec], None, "a.example", &old_ec),
     ] {
         let world = World::new(&[both(hosts, &pairs)]);
+        assert_eq!(world.table.certificates().len(), pairs.len(), "{name}");
         for version in [&TLS12, &TLS13] {
             let client =
                 Client { schemes: schemes.clone(), versions: vec![version], ..Client::new() }.config();
