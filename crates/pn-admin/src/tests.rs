@@ -44,6 +44,10 @@ impl Process for Nothing {
     fn metrics(&self, out: &mut String) {
         out.push_str("from_the_data_plane 1\n");
     }
+
+    fn now(&self) -> u64 {
+        1
+    }
 }
 
 #[derive(Debug)]

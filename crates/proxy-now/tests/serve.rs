@@ -4,6 +4,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -71,8 +73,7 @@ impl Running {
     }
 
     fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        kill(&self.child, name);
     }
 
     /// Ends it, and starts another in its place.
@@ -100,6 +101,11 @@ impl Drop for Running {
         self.child.kill().unwrap_or_default();
         drop(self.child.wait());
     }
+}
+
+fn kill(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
 }
 
 fn launch(config: &Path, state: &Path, more: &[&str]) -> (Child, Receiver<String>) {
@@ -219,4 +225,94 @@ fn last_good_starts_on_broken_files_and_ends_with_their_mending() {
     std::fs::write(&running.config, text(&says("mended"), addresses)).unwrap();
     running.logged("configuration accepted");
     assert!(running.get("app.localhost", "/").ends_with("mended"));
+}
+
+#[test]
+fn systemd_is_told_and_hands_over_sockets() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("proxy-now.toml");
+    let admin = free();
+    let body = format!(
+        "[listeners.web]\naddress = \"fd:web\"\n[listeners.websecure]\naddress = \"{}\"\n[admin]\naddress = \"{admin}\"\n{}",
+        free(),
+        says("handed over")
+    );
+    std::fs::write(&config, body).unwrap();
+    let notices = UnixDatagram::bind(dir.path().join("notify")).unwrap();
+    notices.set_read_timeout(Some(PATIENCE)).unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let web = listener.local_addr().unwrap();
+    // The socket comes as standard input and is put where systemd puts it; the number of the process is known there.
+    let mut child = Command::new("sh")
+        .args(["-c", "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web exec \"$@\" 3<&0 </dev/null", "sh"])
+        .arg(env!("CARGO_BIN_EXE_proxy-now"))
+        .arg("run")
+        .arg(&config)
+        .arg("--state-dir")
+        .arg(dir.path().join("state"))
+        .env("NOTIFY_SOCKET", dir.path().join("notify"))
+        .env("WATCHDOG_USEC", "200000")
+        .stdin(Stdio::from(OwnedFd::from(listener)))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    told(&notices, "READY=1");
+    assert!(
+        ask(web, "GET / HTTP/1.1\r\nHost: app.localhost\r\nConnection: close\r\n\r\n")
+            .ends_with("handed over")
+    );
+    told(&notices, "WATCHDOG=1");
+    kill(&child, "HUP");
+    assert!(told(&notices, "RELOADING=1").contains("MONOTONIC_USEC="));
+    told(&notices, "READY=1");
+    kill(&child, "TERM");
+    told(&notices, "STOPPING=1");
+    assert!(child.wait().unwrap().success());
+}
+
+/// Waits for a notice that holds `text`.
+fn told(notices: &UnixDatagram, text: &str) -> String {
+    let until = Instant::now() + PATIENCE;
+    let mut buffer = [0; 4096];
+    while Instant::now() < until {
+        let length = notices.recv(&mut buffer).unwrap();
+        let notice = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        if notice.contains(text) {
+            return notice;
+        }
+    }
+    panic!("systemd was not told {text}")
+}
+
+#[test]
+fn what_cannot_run_here_ends_the_start_with_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let addresses = [taken.local_addr().unwrap(), free(), free()];
+    let mut running = Running::spawn(dir, &says("one"), addresses, &[]);
+    let line = running.logged("configuration refused");
+    assert!(line.contains("proxy-now.toml:2:11") && line.contains(&addresses[0].to_string()), "{line}");
+    assert_eq!(running.ends(), 1);
+}
+
+#[test]
+fn built_in_services_show_the_process() {
+    let body = "[sites.\"app.localhost\"]\nhttps = \"off\"\nto = \"@ping\"\nroutes.\"/api/*\" = { to = \"@api\" }\nroutes.\"/metrics\" = { to = \"@metrics\" }\n";
+    let running = Running::start(body);
+    for (path, holds) in [
+        ("/", "OK"),
+        ("/api/status", "\"generation\": 1"),
+        ("/api/nothing", "404"),
+        ("/api/reload", "404"),
+        ("/metrics", "config_generation 1"),
+        ("/metrics", "traefik_entrypoint_requests_total{"),
+    ] {
+        let answer = running.get("app.localhost", path);
+        assert!(answer.contains(holds), "{path}: {answer}");
+    }
+    let post = ask(
+        running.web,
+        "POST /api/status HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    );
+    assert!(post.starts_with("HTTP/1.1 405"), "{post}");
 }

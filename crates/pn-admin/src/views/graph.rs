@@ -83,7 +83,7 @@ pub(super) fn whole(views: &Views) -> GraphView {
         listeners: listeners_of(views, &current),
         sites: current.graph().sites().iter().map(site).collect(),
         routes: routes_of(current.graph()),
-        services: services_of(current.graph()),
+        services: services_of(views, current.graph()),
     }
 }
 
@@ -100,7 +100,7 @@ pub(super) fn routes(views: &Views) -> Vec<RouteView> {
 }
 
 pub(super) fn services(views: &Views) -> Vec<ServiceView> {
-    services_of(views.graph.current().graph())
+    services_of(views, views.graph.current().graph())
 }
 
 fn listeners_of(views: &Views, current: &Generation) -> Vec<ListenerView> {
@@ -163,11 +163,12 @@ fn routes_of(graph: &RouterGraph) -> Vec<RouteView> {
     graph.routes().iter().map(view).collect()
 }
 
-fn services_of(graph: &RouterGraph) -> Vec<ServiceView> {
-    graph.services().iter().map(|node| service(graph, node)).collect()
+fn services_of(views: &Views, graph: &RouterGraph) -> Vec<ServiceView> {
+    let now = views.process.now();
+    graph.services().iter().map(|node| service(graph, node, now)).collect()
 }
 
-fn service(graph: &RouterGraph, node: &ServiceNode) -> ServiceView {
+fn service(graph: &RouterGraph, node: &ServiceNode, now: u64) -> ServiceView {
     let mut view =
         ServiceView { name: node.label.to_string(), kind: "", servers: Vec::new(), targets: Vec::new() };
     view.kind = match &node.kind {
@@ -176,7 +177,7 @@ fn service(graph: &RouterGraph, node: &ServiceNode) -> ServiceView {
                 url: server.label.to_string(),
                 weight: server.spec.weight,
                 healthy: server.state.healthy.load(Relaxed),
-                ejected: server.state.ejected_until.load(Relaxed) > 0,
+                ejected: server.state.ejected_until.load(Relaxed) > now,
                 requests_in_flight: server.state.in_flight.load(Relaxed),
             };
             view.servers = servers.servers.iter().map(server).collect();

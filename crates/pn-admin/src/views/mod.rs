@@ -32,6 +32,9 @@ pub trait Process: Send + Sync {
 
     /// The metrics of the data plane, in Prometheus' text format.
     fn metrics(&self, out: &mut String);
+
+    /// The moment, as the state of servers has it (`ServerState::available`).
+    fn now(&self) -> u64;
 }
 
 /// What the pages are made from. Shared by the admin address and the built-in services.

@@ -86,6 +86,7 @@ async fn reload(control: Control) {
 
 impl Serving {
     fn reopen_logs(&self) {
+        self.plane.reopen_logs();
         tracing::info!("log files are opened again");
     }
 }

@@ -104,7 +104,7 @@ fn start(inputs: &Inputs, options: &crate::cli::Serve) -> Result<Serving> {
         status: status.clone(),
         lifecycle: Arc::clone(&lifecycle),
         graph: source.clone(),
-        process: Arc::new(ThisProcess::new(&plane, &store)),
+        process: Arc::new(ThisProcess::new(&plane)),
     });
     let admin = Arc::new(AdminServer::start(Arc::clone(&views))?);
     let parts = Parts {

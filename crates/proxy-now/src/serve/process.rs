@@ -2,8 +2,7 @@
 
 use pn_admin::{Certificate, Process};
 use pn_model::ListenerName;
-use pn_proxy::Plane;
-use pn_tls::CertificateStore;
+use pn_proxy::{Meters, Plane};
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
@@ -11,12 +10,12 @@ pub(super) struct ThisProcess {
     /// The graph that the plane runs leads here (`@api`), so this must not hold the plane.
     plane: Weak<Plane>,
     workers: usize,
-    store: Arc<CertificateStore>,
+    meters: Meters,
 }
 
 impl ThisProcess {
-    pub(super) fn new(plane: &Arc<Plane>, store: &Arc<CertificateStore>) -> Self {
-        Self { plane: Arc::downgrade(plane), workers: plane.workers(), store: Arc::clone(store) }
+    pub(super) fn new(plane: &Arc<Plane>) -> Self {
+        Self { plane: Arc::downgrade(plane), workers: plane.workers(), meters: plane.meters() }
     }
 }
 
@@ -40,8 +39,15 @@ impl Process for ThisProcess {
             not_before: info.not_before,
             not_after: info.not_after,
         };
-        self.store.certificates().into_iter().map(certificate).collect()
+        let all = self.plane.upgrade().map(|plane| plane.certificates()).unwrap_or_default();
+        all.into_iter().map(certificate).collect()
     }
 
-    fn metrics(&self, _out: &mut String) {}
+    fn metrics(&self, out: &mut String) {
+        self.meters.write(out);
+    }
+
+    fn now(&self) -> u64 {
+        self.plane.upgrade().map_or(0, |plane| plane.now())
+    }
 }
