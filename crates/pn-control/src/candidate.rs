@@ -66,6 +66,12 @@ pub trait Locate: Send + Sync + fmt::Debug {
         None
     }
 
+    /// The same in less memory and with more work for each answer, for a configuration that does not run any more.
+    /// `None`: there is nothing to save.
+    fn lighten(&self) -> Option<Arc<dyn Locate>> {
+        None
+    }
+
     /// What is to be kept on disk so that this configuration can be read again. `None`: nothing.
     fn keep(&self) -> Option<serde_json::Value> {
         None

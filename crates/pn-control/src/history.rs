@@ -27,6 +27,12 @@ pub(crate) struct History {
 impl History {
     /// Adds the newest and forgets what is beyond `limit`; the running one is always kept.
     pub(crate) fn push(&mut self, entry: Entry, limit: u32) {
+        if let Some(before) = self.entries.back_mut()
+            && let Some(texts) = before.candidate.texts.lighten()
+        {
+            let candidate = Candidate { texts, ..before.candidate.clone() };
+            *before = Arc::new(Entry { candidate, ..Entry::clone(before) });
+        }
         self.entries.push_back(Arc::new(entry));
         let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
         while self.entries.len() > limit {

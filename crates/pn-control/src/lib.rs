@@ -8,11 +8,13 @@ mod error;
 mod follower;
 mod history;
 mod issuing;
+mod kept;
 mod last_good;
 mod provider;
 mod reconcile;
 mod status;
 mod summary;
+mod texts;
 mod watch;
 
 #[cfg(test)]
@@ -25,6 +27,6 @@ pub use follower::{Change, Follower};
 pub use history::Entry;
 pub use issuing::{InternalIssuing, Issuing, NoIssuing};
 pub use last_good::LastGood;
-pub use provider::{Environment, FileProvider, findings};
+pub use provider::{Environment, FileProvider};
 pub use reconcile::{Outcome, Refusal, Trigger};
 pub use status::{Lifecycle, Reload, Status, StatusSource};

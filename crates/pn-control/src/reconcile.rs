@@ -132,12 +132,9 @@ impl Reconciler {
             }),
             ..Status::clone(&before)
         });
-        tracing::error!(
-            trigger = %trigger,
-            generation = refusal.generation,
-            "configuration refused, generation {} stays:\n{refusal}",
-            refusal.generation
-        );
+        let generation = refusal.generation;
+        let stays = if generation == 0 { String::new() } else { format!(", generation {generation} stays") };
+        tracing::error!(trigger = %trigger, generation, "configuration refused{stays}:\n{refusal}");
         Outcome::Refused(refusal)
     }
 

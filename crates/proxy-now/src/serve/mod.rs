@@ -76,7 +76,7 @@ fn refused(error: &anyhow::Error) -> Result<ExitCode> {
     match error.downcast_ref::<ControlError>() {
         Some(ControlError::Refused(_)) => {
             output::error(
-                "the configuration is refused, nothing is served (`proxy-now check` shows this too)",
+                "the configuration is refused: nothing is served",
             );
             Ok(output::FAILED.into())
         }
