@@ -42,8 +42,13 @@ def route_prefix(number: int) -> str:
 # peer.
 def proxy_now(setting: Setting) -> str:
     # Only h1 and h2: the default adds h3, which would open a UDP port that no workload uses.
+    # State and admin API in the run's own folder: not those of a proxy-now that runs on this machine anyway.
     head = f"""[runtime]
-workers = 1
+workers   = 1
+state-dir = "{setting.folder}/state"
+
+[admin]
+address = "unix:{setting.folder}/admin.sock"
 
 [listeners.web]
 address = "127.0.0.1:{setting.plain}"
