@@ -3,7 +3,7 @@
 
 use super::authority::Authority;
 use super::hop;
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{Method, Uri, Version};
 use pn_core::context::RequestHead;
@@ -115,12 +115,26 @@ fn upgrade(parts: &Parts) -> Result<Option<HeaderValue>, ProxyError> {
         let protocol = parts.extensions.get::<hyper::ext::Protocol>();
         let protocol = protocol.filter(|_| parts.version == Version::HTTP_2);
         let protocol = protocol.ok_or_else(|| ProxyError::new(ErrorKind::MethodUnsupported))?;
+        if carries_requests(protocol.as_str().as_bytes()) {
+            return Err(ProxyError::new(ErrorKind::MethodUnsupported));
+        }
         return HeaderValue::from_str(protocol.as_str()).map(Some).map_err(malformed);
     }
     if parts.version != Version::HTTP_11 || !hop::lists(&parts.headers, "upgrade") {
         return Ok(None);
     }
-    Ok(parts.headers.get(http::header::UPGRADE).cloned())
+    let mut wanted = parts.headers.get_all(UPGRADE).iter();
+    Ok(wanted.next().filter(|first| wanted.all(|_| false) && !carries_requests(first.as_bytes())).cloned())
+}
+
+/// Whether one of these protocols is HTTP itself, or TLS for it (RFC 2817): further requests would go down the tunnel
+/// past every route and every guard. RFC 9113 section 3.1 has retired `h2c`, so nobody honest asks for it; what asks
+/// for it is served as if it had not (RFC 9110 section 7.8).
+fn carries_requests(protocols: &[u8]) -> bool {
+    const HTTP: [&[u8]; 5] = [b"h2c", b"h2", b"h3", b"http", b"tls"];
+    let names = protocols.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+    let mut bare = names.filter_map(|name| name.split(|&byte| byte == b'/').next());
+    bare.any(|name| HTTP.iter().any(|http| name.eq_ignore_ascii_case(http)))
 }
 
 type PathAndQuery = (Box<str>, Option<Box<str>>);
@@ -147,4 +161,26 @@ fn malformed(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Prox
 pub(crate) fn declares_body(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING)
         || headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_tunnel_leads_to_requests() {
+        for (protocols, expected) in [
+            ("websocket", false),
+            ("echo/1, foo", false),
+            ("h2c", true),
+            ("H2C", true),
+            ("websocket, h2c", true),
+            ("HTTP/2.0", true),
+            ("TLS/1.2", true),
+            ("h2cx", false),
+            ("", false),
+        ] {
+            assert_eq!(carries_requests(protocols.as_bytes()), expected, "{protocols}");
+        }
+    }
 }
