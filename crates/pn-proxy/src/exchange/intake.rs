@@ -5,6 +5,7 @@ use super::authority::Authority;
 use super::hop;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
+use http::uri::Scheme;
 use http::{Method, Uri, Version};
 use pn_core::context::RequestHead;
 use pn_core::path::normalise;
@@ -144,12 +145,19 @@ fn target(method: &Method, uri: &Uri, paths: PathMode) -> Result<PathAndQuery, P
     if length > TARGET_BYTES {
         return Err(ProxyError::new(ErrorKind::TargetTooLong));
     }
+    // RFC 9112 sections 3.2.2 and 3.2.3: an absolute target of another scheme is no request of this server's, and a bare
+    // authority is the target of CONNECT alone.
+    if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
+        return Err(malformed("a scheme that is not HTTP"));
+    }
+    if uri.path().is_empty() {
+        return Err(malformed("a target that does not begin with a slash"));
+    }
     if uri.path() == "*" {
         let fits = *method == Method::OPTIONS;
         return fits.then(|| ("*".into(), None)).ok_or_else(|| malformed("`*` is a target of OPTIONS alone"));
     }
-    let path = if uri.path().is_empty() { "/" } else { uri.path() };
-    let path = normalise(path, paths).map_err(malformed)?;
+    let path = normalise(uri.path(), paths).map_err(malformed)?;
     Ok((path.into(), uri.query().map(Into::into)))
 }
 
