@@ -11,7 +11,7 @@ use pn_core::context::RequestHead;
 use pn_core::path::normalise;
 use pn_core::{ErrorKind, ProxyError};
 use pn_model::limits::TARGET_BYTES;
-use pn_model::listener::PathMode;
+use pn_model::listener::{Listener, PathMode};
 
 /// A head, and what its hop-by-hop fields said.
 #[derive(Debug)]
@@ -27,8 +27,12 @@ pub(crate) struct Intake {
 }
 
 /// Checks a head and brings it into one form.
-pub(crate) fn take_in(mut parts: Parts, paths: PathMode) -> Result<Intake, ProxyError> {
+pub(crate) fn take_in(mut parts: Parts, listener: &Listener) -> Result<Intake, ProxyError> {
     check_version(parts.version)?;
+    // hyper bounds the number of HTTP/1 fields only from 100 on, that of HTTP/2 fields not at all.
+    if parts.headers.len() > listener.limits.headers as usize {
+        return Err(ProxyError::new(ErrorKind::HeadTooLarge));
+    }
     check_framing(&parts)?;
     let authority = authority(&parts)?;
     let upgrade = upgrade(&parts)?;
@@ -40,7 +44,7 @@ pub(crate) fn take_in(mut parts: Parts, paths: PathMode) -> Result<Intake, Proxy
         (None, Some(host)) => host,
         (None, None) => HeaderValue::from_static(""),
     };
-    let (path, query) = target(&parts.method, &parts.uri, paths)?;
+    let (path, query) = target(&parts.method, &parts.uri, listener.paths)?;
     let head = RequestHead {
         method: if upgrade.is_some() && parts.method == Method::CONNECT { Method::GET } else { parts.method },
         host: authority.host,

@@ -95,7 +95,7 @@ fn open(
     if parts.headers.len() > listener.spec.limits.headers as usize {
         return Err(ProxyError::new(ErrorKind::HeadTooLarge));
     }
-    let mut intake = intake::take_in(parts, listener.spec.paths)?;
+    let mut intake = intake::take_in(parts, &listener.spec)?;
     let connection = &conn.connection;
     let peer = connection.peer.map_or(LOCAL, |peer| peer.ip());
     let headers = &mut intake.head.headers;
