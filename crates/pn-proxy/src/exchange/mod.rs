@@ -8,6 +8,7 @@ mod finish;
 mod forwarded;
 mod hop;
 mod intake;
+mod max_forwards;
 mod pipeline;
 mod redirect;
 mod request_body;
@@ -96,6 +97,7 @@ fn open(
         return Err(ProxyError::new(ErrorKind::HeadTooLarge));
     }
     let mut intake = intake::take_in(parts, &listener.spec)?;
+    let goes_on = max_forwards::count(&intake.head.method, &mut intake.head.headers);
     let connection = &conn.connection;
     let peer = connection.peer.map_or(LOCAL, |peer| peer.ip());
     let headers = &mut intake.head.headers;
@@ -103,7 +105,10 @@ fn open(
     let port = connection.local.map(|local| local.port());
     forwarded::tell(headers, &conn.told, client, peer, &intake.host, port, intake.head.version);
     let cx = RequestContext::new(intake.head, Rc::clone(connection), client.ip, client.scheme);
-    let door = door::open(current, conn, listener, &cx)?;
+    let door = match door::open(current, conn, listener, &cx)? {
+        Door::Route(_) if !goes_on => Door::Reply(max_forwards::answer(cx.method())?),
+        door => door,
+    };
     let delivery = Delivery {
         host: intake.host,
         upgrade: intake.upgrade,
