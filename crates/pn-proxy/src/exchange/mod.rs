@@ -16,6 +16,7 @@ mod response;
 mod response_body;
 mod service;
 mod stack;
+mod trailers;
 mod tunnel;
 mod websocket;
 

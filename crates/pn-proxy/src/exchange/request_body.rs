@@ -2,6 +2,7 @@
 //! service takes it.
 
 use super::pipeline::Pipeline;
+use super::trailers;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
@@ -108,13 +109,14 @@ impl RequestBody {
             }
             Source::Incoming(incoming) => {
                 self.tally.begun.set(true);
-                let Poll::Ready(frame) = Pin::new(incoming).poll_frame(cx) else {
+                let Poll::Ready(mut frame) = Pin::new(incoming).poll_frame(cx) else {
                     return self.progress.poll_late(cx).map(|error| Some(Err(error)));
                 };
                 if frame.is_none() {
                     self.source = Source::Ended;
                 }
-                if let Some(Ok(frame)) = &frame {
+                if let Some(Ok(frame)) = &mut frame {
+                    frame.trailers_mut().map(trailers::sift);
                     let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
                     self.progress.made(bytes);
                     self.tally.received.set(self.tally.received.get() + bytes);

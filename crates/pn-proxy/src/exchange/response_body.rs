@@ -3,6 +3,7 @@
 
 use super::finish::Finish;
 use super::pipeline::Pipeline;
+use super::trailers;
 use crate::upstream::UpstreamBody;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -48,7 +49,10 @@ impl ResponseSource {
         match self {
             Self::Memory(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Memory(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Upstream(body) => Pin::new(body).poll_frame(cx),
+            Self::Upstream(body) => Pin::new(body).poll_frame(cx).map_ok(|mut frame| {
+                frame.trailers_mut().map(trailers::sift);
+                frame
+            }),
         }
     }
 }
