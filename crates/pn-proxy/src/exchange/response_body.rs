@@ -18,6 +18,8 @@ pub(crate) struct ResponseBody {
     source: ResponseSource,
     pipeline: Pipeline,
     trailers: Option<HeaderMap>,
+    /// Why the rest does not come.
+    failed: Option<ProxyError>,
     finish: Option<Finish>,
 }
 
@@ -59,12 +61,18 @@ impl ResponseSource {
 
 impl ResponseBody {
     pub(crate) fn new(source: ResponseSource, filters: Vec<Box<dyn BodyFilter>>, finish: Finish) -> Self {
-        Self { source, pipeline: Pipeline::new(filters), trailers: None, finish: Some(finish) }
+        Self { source, pipeline: Pipeline::new(filters), trailers: None, failed: None, finish: Some(finish) }
     }
 
     /// The body of a response that changes the protocol: none, and nothing ends with it.
     pub(crate) fn silent() -> Self {
-        Self { source: ResponseSource::EMPTY, pipeline: Pipeline::default(), trailers: None, finish: None }
+        Self {
+            source: ResponseSource::EMPTY,
+            pipeline: Pipeline::default(),
+            trailers: None,
+            failed: None,
+            finish: None,
+        }
     }
 
     /// The exchange is over: with an error, or in order.
@@ -140,9 +148,23 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
-        let frame = ready!(self.poll_next(cx));
+        if let Some(error) = self.failed.take() {
+            self.end(Some(&error));
+            return Poll::Ready(Some(Err(error)));
+        }
+        let frame = match ready!(self.poll_next(cx)) {
+            Some(Err(error)) => {
+                // At an error hyper drops what it holds and has not written, the head among it. Asked again, it has
+                // written that, and the client sees a response that was cut off rather than none.
+                self.failed = Some(error);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Some(Ok(frame)) => Some(frame),
+            None => None,
+        };
         match &frame {
-            Some(Ok(frame)) => {
+            Some(frame) => {
                 let sent = frame.data_ref().map_or(0, Bytes::len) as u64;
                 if let Some(finish) = &mut self.finish {
                     finish.sent(sent);
@@ -152,14 +174,13 @@ impl Body for ResponseBody {
                     self.end(None);
                 }
             }
-            Some(Err(error)) => self.end(Some(error)),
             None => self.end(None),
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.pipeline.is_empty() && self.trailers.is_none() && self.source.is_end()
+        self.pipeline.is_empty() && self.trailers.is_none() && self.failed.is_none() && self.source.is_end()
     }
 
     fn size_hint(&self) -> SizeHint {
