@@ -21,9 +21,6 @@ pub struct Listener {
     pub timeouts: ListenerTimeouts,
     pub limits: ListenerLimits,
     pub paths: PathMode,
-    /// Whether a plain listener sends requests of redirecting sites to HTTPS at this port (that of the first TLS
-    /// listener of the site), `None` when there is none.
-    pub https_port: Option<u16>,
     pub path: NodePath,
 }
 

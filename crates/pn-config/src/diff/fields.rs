@@ -28,7 +28,6 @@ pub(super) fn listener(old: &Listener, new: &Listener) -> Vec<&'static str> {
         timeouts => "timeouts",
         limits => "limits",
         paths => "paths",
-        https_port => "https-port",
     }, skip { name, path })
 }
 

@@ -4,14 +4,11 @@ use super::Context;
 use crate::parse;
 use crate::resolved::{Node, Section};
 use crate::value::Table;
-use pn_model::listener::{
-    BindAddress, ListenerLimits, ListenerTimeouts, PathMode, Protocols, ProxyProtocolIn,
-};
+use pn_model::listener::{ListenerLimits, ListenerTimeouts, PathMode, Protocols, ProxyProtocolIn};
 use pn_model::{Listener, ListenerName};
 use std::collections::BTreeSet;
 
 /// The first listener of TLS for whoever redirects to HTTPS, if it has sites.
-const WEBSECURE: &str = "websecure";
 
 pub(super) fn lower(cx: &mut Context<'_>) {
     for node in cx.resolved.of(Section::Listeners) {
@@ -53,7 +50,6 @@ fn listener(cx: &mut Context<'_>, node: &Node) -> Listener {
             Some("strict") => PathMode::Strict,
             _ => PathMode::Normalise,
         },
-        https_port: None,
         path: node.path.clone(),
     }
 }
@@ -116,8 +112,7 @@ fn limits(table: &Table) -> ListenerLimits {
     }
 }
 
-/// Once the sites are known: built-in listeners that no site uses are not opened, and plain listeners learn where
-/// HTTPS is.
+/// Once the sites are known: built-in listeners that no site uses are not opened.
 pub(super) fn connect(cx: &mut Context<'_>) {
     let used: BTreeSet<_> = cx.model.sites.values().flat_map(|site| site.listeners.iter().cloned()).collect();
     let idle: Vec<_> = cx
@@ -131,30 +126,4 @@ pub(super) fn connect(cx: &mut Context<'_>) {
         let whose = format!("listener `{name}`");
         cx.bound.retain(|(_, owner, _)| *owner != whose);
     }
-    let ports: Vec<_> = cx
-        .model
-        .listeners
-        .values()
-        .filter(|listener| !listener.tls)
-        .map(|plain| (plain.name.clone(), https_port(cx, &plain.name)))
-        .collect();
-    for (name, port) in ports {
-        if let Some(listener) = cx.model.listeners.get_mut(&name) {
-            listener.https_port = port;
-        }
-    }
-}
-
-/// The port of the first TLS listener that shares a site with a plain one: `websecure`, or the first by name.
-fn https_port(cx: &Context<'_>, plain: &ListenerName) -> Option<u16> {
-    let sites = cx.model.sites.values().filter(|site| site.listeners.contains(plain));
-    let shared: BTreeSet<_> = sites.flat_map(|site| &site.listeners).collect();
-    let tls = shared.into_iter().filter_map(|name| cx.model.listeners.get(name)).filter(|other| other.tls);
-    let first = tls.min_by_key(|other| (other.name.as_str() != WEBSECURE, other.name.clone()))?;
-    let port = first.addresses.iter().find_map(|address| match address {
-        BindAddress::Tcp(address) => Some(address.port()),
-        BindAddress::Unix(_) | BindAddress::Fd(_) => None,
-    });
-    // A socket that was handed over does not tell its port here; clients expect the standard one.
-    Some(port.unwrap_or(443))
 }

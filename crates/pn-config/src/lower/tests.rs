@@ -72,8 +72,7 @@ fn the_smallest_file() {
     );
     let listeners: Vec<_> = model.listeners.values().collect();
     assert_eq!(listeners.len(), 2);
-    assert_eq!((listeners[0].tls, listeners[0].https_port), (false, Some(443)));
-    assert_eq!((listeners[1].tls, listeners[1].https_port), (true, None));
+    assert_eq!((listeners[0].tls, listeners[1].tls), (false, true));
     assert!(model.services.contains_key("http://127.0.0.1:3000"));
 }
 

@@ -10,6 +10,7 @@ use crate::middleware::{Middleware, Stack};
 use crate::router::{RouteError, RouteSpec, Router, SiteSpec};
 use crate::state::{BalanceState, ServerState, StateDraft, StateKey, StateRegistry};
 use ahash::{HashMap, HashSet};
+use pn_model::listener::BindAddress;
 use pn_model::service::{Builtin, Servers, Split};
 use pn_model::site::CertificateSource;
 use pn_model::{
@@ -137,6 +138,7 @@ impl Compiler<'_> {
             hosts: site.hosts.clone(),
             listeners: site.listeners.clone(),
             https: site.https,
+            https_port: https_port(self.model, site),
             tls,
             path: site.path.clone(),
         }
@@ -338,6 +340,18 @@ impl Compiler<'_> {
     fn error(&mut self, at: &NodePath, message: String) {
         self.errors.push(CompileError { at: at.clone(), message, help: None });
     }
+}
+
+/// The port of a site's first TLS listener.
+fn https_port(model: &Model, site: &Site) -> Option<u16> {
+    let mut listeners = site.listeners.iter().filter_map(|name| model.listeners.get(name));
+    let secure = listeners.find(|listener| listener.tls)?;
+    let port = secure.addresses.iter().find_map(|address| match address {
+        BindAddress::Tcp(address) => Some(address.port()),
+        BindAddress::Unix(_) | BindAddress::Fd(_) => None,
+    });
+    // A socket that was handed over does not tell its port here; clients expect the standard one.
+    Some(port.unwrap_or(443))
 }
 
 /// Sixteen hexadecimal digits that stand for a name: the same over restarts and machines, so that a cookie outlives

@@ -53,6 +53,8 @@ pub struct SiteNode {
     pub hosts: Vec<HostPattern>,
     pub listeners: Vec<ListenerName>,
     pub https: HttpsMode,
+    /// Where its plain listeners redirect to; `None` when it has no TLS listener.
+    pub https_port: Option<u16>,
     /// `None` when the site has no TLS.
     pub tls: Option<SiteTls>,
     pub path: NodePath,

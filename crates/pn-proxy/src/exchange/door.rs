@@ -37,7 +37,7 @@ pub(crate) fn open(
         if policy != Some(tls.policy) {
             return Err(ProxyError::new(ErrorKind::Misdirected));
         }
-    } else if let Some(reply) = without_tls(site, listener, cx)? {
+    } else if let Some(reply) = without_tls(site, cx)? {
         return Ok(Door::Reply(reply));
     }
     if !site.served_on(listener.name().as_str()) {
@@ -53,13 +53,9 @@ fn policy_of(current: &Current, site: SiteId) -> Option<PolicyId> {
 
 /// A site with TLS on a plain connection: to HTTPS, unless the site says otherwise or a trusted proxy has done TLS.
 /// A policy that asks for client certificates cannot be enforced here, so that such a site is not served.
-fn without_tls(
-    site: &SiteNode,
-    listener: &ListenerNode,
-    cx: &RequestContext,
-) -> Result<Option<Reply>, ProxyError> {
+fn without_tls(site: &SiteNode, cx: &RequestContext) -> Result<Option<Reply>, ProxyError> {
     let Some(tls) = &site.tls else { return Ok(None) };
-    let elsewhere = || listener.spec.https_port.map(|port| redirect::to_https(cx, port));
+    let elsewhere = || site.https_port.map(|port| redirect::to_https(cx, port));
     let demands_certificate = tls.policy.as_ref().is_some_and(|policy| policy.client_auth.is_some());
     match site.https {
         _ if demands_certificate => {

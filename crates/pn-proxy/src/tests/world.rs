@@ -134,7 +134,6 @@ pub(super) fn listener(name: &str) -> Listener {
             body_min_rate: 0,
         },
         paths: PathMode::Normalise,
-        https_port: None,
         path: NodePath::of(["listeners", name]),
     }
 }
