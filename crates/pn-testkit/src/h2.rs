@@ -74,10 +74,15 @@ pub fn greeting() -> Vec<u8> {
 /// The next frame; panics when none comes.
 #[track_caller]
 pub fn read_frame(client: &mut RawClient) -> Frame {
-    let head = client.read(9);
+    try_read_frame(client).unwrap_or_else(|| panic!("no frame came; {client:?}"))
+}
+
+/// The next frame; `None` when the connection ends without one.
+pub fn try_read_frame(client: &mut RawClient) -> Option<Frame> {
+    let head = client.try_read(9)?;
     let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
     let stream = u32::from_be_bytes([head[5] & 0x7f, head[6], head[7], head[8]]);
-    Frame { kind: head[3], flags: head[4], stream, payload: client.read(length) }
+    Some(Frame { kind: head[3], flags: head[4], stream, payload: client.try_read(length)? })
 }
 
 /// The next frame of this kind; others are passed over. Panics when none comes.

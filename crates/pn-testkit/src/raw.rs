@@ -104,10 +104,14 @@ impl RawClient {
     /// The next `count` bytes; panics when they never come.
     #[track_caller]
     pub fn read(&mut self, count: usize) -> Vec<u8> {
-        let found = self.read_while(PATIENCE, |client| {
+        self.try_read(count).unwrap_or_else(|| panic!("{count} bytes never came; {self:?}"))
+    }
+
+    /// The next `count` bytes; `None` when the connection ends before they have come.
+    pub fn try_read(&mut self, count: usize) -> Option<Vec<u8>> {
+        self.read_while(PATIENCE, |client| {
             (client.buffer.len() >= count).then(|| client.buffer.drain(..count).collect())
-        });
-        found.unwrap_or_else(|| panic!("{count} bytes never came; {self:?}"))
+        })
     }
 
     /// How the connection ends within `limit`, and what came before that.

@@ -36,6 +36,8 @@ struct Shared {
 struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
+    /// Its script has ended.
+    ended: bool,
 }
 
 impl RawOrigin {
@@ -76,6 +78,11 @@ impl RawOrigin {
     /// How many connections it has accepted.
     pub fn connections(&self) -> usize {
         self.shared.connections().len()
+    }
+
+    /// How many of them have a script that still runs; one that only reads ends when the other side closes.
+    pub fn open_connections(&self) -> usize {
+        self.shared.connections().iter().filter(|each| !each.ended).count()
     }
 
     /// All that came on a connection so far, counted from 0.
@@ -127,7 +134,7 @@ impl Wire {
         stream.set_nodelay(true).expect("a socket option");
         let mut connections = shared.connections();
         let kept = stream.try_clone().expect("a second handle");
-        connections.push(Connection { stream: kept, received: Vec::new() });
+        connections.push(Connection { stream: kept, received: Vec::new(), ended: false });
         Self { stream, buffer: Vec::new(), number: connections.len() - 1, shared: Arc::clone(shared) }
     }
 
@@ -239,6 +246,9 @@ impl Drop for Wire {
     /// The origin keeps a second handle, so that closing ours alone would send no FIN.
     fn drop(&mut self) {
         self.stream.shutdown(Shutdown::Both).ok();
+        if let Some(connection) = self.shared.connections().get_mut(self.number) {
+            connection.ended = true;
+        }
     }
 }
 
@@ -268,6 +278,8 @@ mod tests {
             assert_eq!((response.status, response.text().as_str()), (200, "ok"));
             assert_eq!(client.end_within(Duration::from_millis(300)).0, expected);
             assert_eq!(origin.all_received(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            drop(client);
+            wait_until("the script to end", || origin.open_connections() == 0);
         }
     }
 
