@@ -46,10 +46,11 @@ pub(crate) struct Accepted {
 pub(crate) async fn run(worker: Rc<WorkerCx>, listener: Arc<ListenerNode>, accepted: Accepted) {
     let probe = PanicProbe { worker: &worker, listener: listener.name().as_str() };
     let tie = Rc::clone(&accepted.tie);
-    match open(&worker, &listener, accepted).await {
+    // Each part in a box of its own, so that an idle connection holds the room of its own part only.
+    match Box::pin(open(&worker, &listener, accepted)).await {
         Ok(Some(Opened { io, spoken, conn })) => match spoken {
-            Spoken::H1 => serve::h1(io, conn).await,
-            Spoken::H2 => serve::h2(io, conn).await,
+            Spoken::H1 => Box::pin(serve::h1(io, conn)).await,
+            Spoken::H2 => Box::pin(serve::h2(io, conn)).await,
         },
         Ok(None) => {}
         Err(error) => tracing::debug!(listener = %tie.listener, %error, "connection refused"),

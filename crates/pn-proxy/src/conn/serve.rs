@@ -18,6 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pn_model::limits;
 use pn_model::listener::ListenerLimits;
+use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
@@ -37,24 +38,20 @@ pub(crate) async fn h1(io: Io, conn: Rc<ConnCx>) {
     conn.pulse.begin_http(true);
     let own = Rc::clone(&conn);
     let service = service_fn(move |request| answer(&own, request));
+    // As small as it can be: an idle connection holds this future for hours.
     let mut http = h1_builder(&conn.limits).serve_connection(TokioIo::new(io), service).with_upgrades();
     let close = |http: Pin<&mut _>| http1::UpgradeableConnection::graceful_shutdown(http);
     let ended = watch::run(Pin::new(&mut http), close, &conn.tie, &conn.pulse, conn.timeouts).await;
+    let farewell = match &ended {
+        Ended::Http(Ok(())) => conn.closes().then_some(&[][..]),
+        Ended::Http(Err(error)) => error.is_parse().then_some(&[][..]),
+        Ended::Overdue(Overdue::Head) => Some(REQUEST_TIMEOUT),
+        Ended::Overdue(_) | Ended::Cut => None,
+    };
+    tracing::debug!(?ended, "connection ended");
     // Nothing is left of a connection that became a tunnel.
-    let Some(parts) = http.into_parts() else { return };
-    let mut io = parts.io.into_inner();
-    match ended {
-        Ended::Http(Ok(())) if !conn.closes() => {}
-        Ended::Http(Err(error)) if !error.is_parse() => tracing::debug!(%error, "connection ended"),
-        Ended::Http(_) => linger(io, &conn).await,
-        Ended::Overdue(Overdue::Head) => {
-            let told = tokio::time::timeout(LINGER, io.write_all(REQUEST_TIMEOUT)).await;
-            if told.is_ok_and(|written| written.is_ok()) {
-                linger(io, &conn).await;
-            }
-        }
-        Ended::Overdue(overdue) => tracing::debug!(?overdue, "connection ended"),
-        Ended::Cut => {}
+    if let (Some(farewell), Some(parts)) = (farewell, http.into_parts()) {
+        Box::pin(part(parts.io.into_inner(), farewell, conn)).await;
     }
 }
 
@@ -103,20 +100,26 @@ fn h2_builder(executor: StreamExec, limits: &ListenerLimits) -> http2::Builder<S
     builder
 }
 
-/// Reads on without a use for it, until the client has seen the end or the time is up. Below TLS: what comes is not
-/// worth decrypting.
-async fn linger(io: Io, conn: &ConnCx) {
-    if conn.pulse.at_eof() || conn.tie.is_cut() {
-        return;
-    }
-    let mut socket = match io {
-        Io::Plain(socket) => socket,
-        Io::Tls(tls) => tls.into_inner().0,
-    };
-    let discard = async {
-        socket.shutdown().await.ok();
+/// Says what is left to say, then reads on without a use for it, until the client has seen the end or the time is up.
+/// Below TLS: what comes is not worth decrypting.
+async fn part(mut io: Io, farewell: &[u8], conn: Rc<ConnCx>) {
+    let last = async {
+        if !farewell.is_empty() {
+            io.write_all(farewell).await?;
+            io.shutdown().await?;
+        }
+        if conn.pulse.at_eof() || conn.tie.is_cut() {
+            return Ok(());
+        }
+        let mut socket = match io {
+            Io::Plain(socket) => socket,
+            Io::Tls(tls) => tls.into_inner().0,
+        };
+        socket.shutdown().await?;
         let mut sink = [0; 4096];
-        while socket.read(&mut sink).await.is_ok_and(|n| n > 0) {}
+        while socket.read(&mut sink).await? > 0 {}
+        io::Result::Ok(())
     };
-    tokio::time::timeout(LINGER, discard).await.unwrap_or_default();
+    // Whatever goes wrong now, the connection is over.
+    tokio::time::timeout(LINGER, last).await.map_or(Ok(()), |parted| parted).unwrap_or_default();
 }

@@ -97,3 +97,20 @@ impl Body for Tracked {
         hint
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, B, F: Future>(_: impl Fn(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// An HTTP/1 connection keeps room for the exchange in progress, and it is moved there with each request: what
+    /// seldom happens belongs in a box of its own.
+    #[test]
+    fn an_exchange_in_progress_stays_small() {
+        let size = size_of_future(exchange::serve);
+        assert!(size <= 10_500, "{size} bytes");
+    }
+}

@@ -206,7 +206,7 @@ async fn decided(
 ) -> (RequestContext, Served) {
     match verdict {
         Verdict::Reply(reply) => (cx, (*reply).into()),
-        Verdict::Dispatch(dispatch) => dispatched(cx, delivery, &dispatch, env).await,
+        Verdict::Dispatch(dispatch) => Box::pin(dispatched(cx, delivery, &dispatch, env)).await,
         Verdict::Pass => (cx, ProxyError::new(ErrorKind::Internal).into()),
     }
 }

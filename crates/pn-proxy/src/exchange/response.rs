@@ -129,7 +129,7 @@ async fn run_outward(cx: RequestContext, served: Served, passed: &Passed<'_>, en
         match verdict {
             Verdict::Pass => {}
             Verdict::Reply(reply) => rest = replace(&mut context, rest, *reply),
-            Verdict::Dispatch(dispatch) => rest = fetch(&mut context, rest, &dispatch, env).await,
+            Verdict::Dispatch(dispatch) => rest = Box::pin(fetch(&mut context, rest, &dispatch, env)).await,
         }
     }
     let (cx, status, headers, filters) = context.into_parts();

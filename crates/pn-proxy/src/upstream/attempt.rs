@@ -257,7 +257,7 @@ async fn over_h2(
     let answered = connection.exchange(request, job.slot.as_ref(), job.head_limit).await;
     let mut response = answered.map_err(|broken| job.blame(broken, true))?;
     if let Some(protocol) = job.upgrade.as_ref().filter(|_| response.status() == StatusCode::OK) {
-        let tunnel = open_h2_tunnel(&mut response, place, load).await?;
+        let tunnel = Box::pin(open_h2_tunnel(&mut response, place, load)).await?;
         let (mut head, incoming) = response.into_parts();
         fields::as_switch(&mut head, protocol, key.as_ref());
         let body = UpstreamBody::new(incoming, Link::None, None, Duration::ZERO);

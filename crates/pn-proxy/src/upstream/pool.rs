@@ -85,7 +85,7 @@ impl Pool {
         if let Some(lease) = self.take(want) {
             return Ok(lease);
         }
-        let obtained = timeout(self.target.connect, self.obtain(names, want)).await;
+        let obtained = timeout(self.target.connect, Box::pin(self.obtain(names, want))).await;
         // Dialing has a timeout of its own, of the same length, which ends first unless there was a wait before it.
         obtained.unwrap_or_else(|_| Err(ProxyError::new(ErrorKind::ConnectionLimit).unsent()))
     }

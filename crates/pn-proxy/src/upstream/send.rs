@@ -204,7 +204,7 @@ impl Way<'_> {
         let result = attempt(job, server, names, self.load(index), false).await;
         match result {
             Err(failed) if failed.stale && job.is_whole() && (failed.error.unsent || job.idempotent) => {
-                attempt(job, server, names, self.load(index), true).await
+                Box::pin(attempt(job, server, names, self.load(index), true)).await
             }
             result => result,
         }
