@@ -95,9 +95,9 @@ pub struct HeaderEdits {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BasicAuth {
-    /// `name:hash` in htpasswd's form (bcrypt, apr1, SHA1).
+    /// `name:hash` in htpasswd's form (bcrypt, apr1, SHA1), those of `users_file` among them.
     pub users: Vec<Secret>,
-    /// Read when the graph is built.
+    /// Where some of the users came from, to be watched for changes.
     pub users_file: Option<PathBuf>,
     pub realm: String,
     /// Whether the upstream is spared the Authorization field.

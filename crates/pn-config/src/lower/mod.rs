@@ -15,6 +15,7 @@ mod targets;
 mod tests;
 mod tls;
 mod transports;
+mod users;
 
 pub(crate) use branches::within;
 pub(crate) use context::{Context, FileUse, FileWhat, Surroundings, one};
@@ -42,5 +43,6 @@ pub(crate) fn model(
     rules::lower(&mut cx);
     listeners::connect(&mut cx);
     checks::run(&mut cx);
+    users::read(&mut cx.model, options);
     Some(cx.model)
 }

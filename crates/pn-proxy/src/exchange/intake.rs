@@ -3,7 +3,7 @@
 
 use super::authority::Authority;
 use super::hop;
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::Scheme;
 use http::{Method, Uri, Version};
@@ -167,12 +167,6 @@ fn target(method: &Method, uri: &Uri, paths: PathMode) -> Result<PathAndQuery, P
 
 fn malformed(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ProxyError {
     ProxyError::new(ErrorKind::RequestMalformed).caused_by(cause)
-}
-
-/// Whether a head declares a body.
-pub(crate) fn declares_body(headers: &HeaderMap) -> bool {
-    headers.contains_key(TRANSFER_ENCODING)
-        || headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0")
 }
 
 #[cfg(test)]

@@ -38,8 +38,6 @@ enum Source {
 pub(crate) struct Tally {
     /// Bytes received from the client.
     pub(crate) received: Cell<u64>,
-    /// Whether anything was asked of the client, so that the body cannot be sent again.
-    pub(crate) begun: Cell<bool>,
     /// Why the client's side of the exchange failed, where it did.
     pub(crate) failed: Cell<Option<ErrorKind>>,
 }
@@ -87,11 +85,6 @@ impl RequestBody {
         self.pipeline.changes_length()
     }
 
-    /// Whether nothing was asked of the client yet, so that another server may be sent the same body.
-    pub(crate) fn untouched(&self) -> bool {
-        !self.tally.begun.get()
-    }
-
     fn fail(&mut self, error: ProxyError) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
         self.source = Source::Ended;
         self.tally.failed.set(Some(error.kind));
@@ -108,7 +101,6 @@ impl RequestBody {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Source::Incoming(incoming) => {
-                self.tally.begun.set(true);
                 let Poll::Ready(mut frame) = Pin::new(incoming).poll_frame(cx) else {
                     return self.progress.poll_late(cx).map(|error| Some(Err(error)));
                 };

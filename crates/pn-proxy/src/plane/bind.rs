@@ -1,23 +1,17 @@
 //! Listening sockets: bound in the prepare step, one a worker, taken by the workers at the commit.
 
-use super::holder;
+use pn_io::{holder, listen};
 use pn_model::limits::ACCEPT_QUEUE;
 use pn_model::listener::BindAddress;
-use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
+use socket2::{Socket, Type};
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-/// A peer whose network went away without a word is found out by the kernel, tunnels and idle connections among them.
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
-const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
-const KEEPALIVE_TRIES: u32 = 4;
 
 /// The sockets of one address. Workers take theirs; dropping the rest closes it, so that a change which is refused
 /// leaves nothing open.
@@ -107,12 +101,12 @@ impl Binder<'_> {
         // Sockets of one port are shared out by the kernel among all who ask for that. A foreign process must not be
         // among them, so that first somebody asks who does not share.
         if !(self.ours)(named) && wanted.port() != 0 {
-            self.tcp_socket(wanted, false).map_err(refused)?;
+            listen::tcp_socket(wanted, false, self.binds).map_err(refused)?;
         }
         let mut address = wanted;
         let mut sockets = Vec::new();
         for _ in 0..self.workers {
-            let socket = self.tcp_socket(address, true).map_err(refused)?;
+            let socket = listen::tcp_socket(address, true, self.binds).map_err(refused)?;
             socket.listen(ACCEPT_QUEUE).map_err(refused)?;
             // Port 0: the others join the port that the first was given.
             address = socket.local_addr().map_err(refused)?.as_socket().unwrap_or(address);
@@ -120,21 +114,6 @@ impl Binder<'_> {
         }
         let local = (!address.ip().is_unspecified()).then_some(address);
         Ok(Bound::new(sockets, Kind { local, shown: Some(address), unix: false, shared: false, file: None }))
-    }
-
-    fn tcp_socket(&self, address: SocketAddr, share: bool) -> io::Result<Socket> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        if let IpAddr::V6(Ipv6Addr::UNSPECIFIED) = address.ip() {
-            // Both families, unless IPv4 has a socket of its own.
-            let v4 = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), address.port());
-            socket.set_only_v6((self.binds)(v4))?;
-        }
-        socket.set_reuse_address(true)?;
-        socket.set_reuse_port(share)?;
-        socket.set_nonblocking(true)?;
-        set_inherited(&socket)?;
-        socket.bind(&address.into())?;
-        Ok(socket)
     }
 
     fn unix(&self, path: &Path) -> Result<Bound, BindError> {
@@ -147,9 +126,9 @@ impl Binder<'_> {
                 let help = Some("stop whoever serves it, or choose another path".to_owned());
                 return Err(BindError { message: format!("{} is in use", path.display()), help });
             }
-            remove_stale(path).map_err(refused)?;
+            listen::remove_stale(path).map_err(refused)?;
         }
-        let socket = unix_socket(path).map_err(refused)?;
+        let socket = listen::unix_socket(path, ACCEPT_QUEUE).map_err(refused)?;
         let meta = std::fs::symlink_metadata(path).map_err(refused)?;
         let file = SocketFile { path: path.to_owned(), identity: (meta.dev(), meta.ino()) };
         self.share(&socket, Kind { local: None, shown: None, unix: true, shared: true, file: Some(file) })
@@ -179,7 +158,7 @@ impl Binder<'_> {
             let address = socket.local_addr()?;
             let unix = address.is_unix();
             if !unix {
-                set_inherited(&socket)?;
+                listen::set_inherited(&socket)?;
             }
             let shown = address.as_socket();
             let local = shown.filter(|address| !address.ip().is_unspecified());
@@ -212,33 +191,6 @@ impl Bound {
         };
         Self { slots: sockets.into_iter().map(slot).collect(), local: shown, alive: Arc::clone(&alive) }
     }
-}
-
-/// What accepted connections take over from the listening socket, so that it costs no system call each.
-fn set_inherited(socket: &Socket) -> io::Result<()> {
-    socket.set_tcp_nodelay(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_AFTER)
-        .with_interval(KEEPALIVE_EVERY)
-        .with_retries(KEEPALIVE_TRIES);
-    socket.set_tcp_keepalive(&keepalive)
-}
-
-fn unix_socket(path: &Path) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SockAddr::unix(path)?)?;
-    socket.listen(ACCEPT_QUEUE)?;
-    Ok(socket)
-}
-
-/// Only ever a socket: any other file there is somebody's data.
-fn remove_stale(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::FileTypeExt;
-    if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is no socket is there"));
-    }
-    std::fs::remove_file(path)
 }
 
 impl Drop for Alive {

@@ -2,7 +2,6 @@
 #![expect(clippy::disallowed_types, reason = "its locks are taken at starts, changes and ends only")]
 
 mod bind;
-mod holder;
 mod prepare;
 mod state;
 

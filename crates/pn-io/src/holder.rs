@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 /// Such as `nginx (process 812)`.
 #[cfg(target_os = "linux")]
-pub(crate) fn of(address: SocketAddr) -> Option<String> {
+pub fn of(address: SocketAddr) -> Option<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let inodes: Vec<u64> = tables
         .iter()
@@ -28,7 +28,7 @@ pub(crate) fn of(address: SocketAddr) -> Option<String> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn of(_address: SocketAddr) -> Option<String> {
+pub fn of(_address: SocketAddr) -> Option<String> {
     None
 }
 
