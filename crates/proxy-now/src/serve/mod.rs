@@ -75,9 +75,7 @@ pub(crate) fn serve(launch: Launch) -> Result<ExitCode> {
 fn refused(error: &anyhow::Error) -> Result<ExitCode> {
     match error.downcast_ref::<ControlError>() {
         Some(ControlError::Refused(_)) => {
-            output::error(
-                "the configuration is refused: nothing is served",
-            );
+            output::error("the configuration is refused: nothing is served");
             Ok(output::FAILED.into())
         }
         _ => Err(anyhow::anyhow!("{error:#}")),
