@@ -1,4 +1,5 @@
 //! Cost of a lookup by number of routes, for both matchers. `cargo bench -p proxy-now-benches --bench routing`.
+#![expect(clippy::expect_used, reason = "a benchmark of a graph with faults has nothing to say")]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use pn_model::process::RouterChoice;

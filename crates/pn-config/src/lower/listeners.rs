@@ -8,8 +8,6 @@ use pn_model::listener::{ListenerLimits, ListenerTimeouts, PathMode, Protocols, 
 use pn_model::{Listener, ListenerName};
 use std::collections::BTreeSet;
 
-/// The first listener of TLS for whoever redirects to HTTPS, if it has sites.
-
 pub(super) fn lower(cx: &mut Context<'_>) {
     for node in cx.resolved.of(Section::Listeners) {
         let listener = listener(cx, node);
