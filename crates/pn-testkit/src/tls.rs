@@ -1,7 +1,7 @@
 //! TLS for the test's own clients and origins, on the same library as the proxy but none of its code.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -23,7 +23,8 @@ pub struct TlsOptions {
     alpn: Vec<Vec<u8>>,
     identity: Option<Identity>,
     versions: Vec<&'static SupportedProtocolVersion>,
-    resumes: bool,
+    /// The one configuration of clients that resume: sessions belong to it.
+    resuming: Option<Arc<OnceLock<Arc<ClientConfig>>>>,
 }
 
 impl TlsOptions {
@@ -39,7 +40,7 @@ impl TlsOptions {
     /// Looks at no certificate: for tests of which one is sent.
     pub fn trusting_anyone() -> Self {
         let versions = vec![&version::TLS12, &version::TLS13];
-        Self { roots: None, alpn: Vec::new(), identity: None, versions, resumes: false }
+        Self { roots: None, alpn: Vec::new(), identity: None, versions, resuming: None }
     }
 
     #[must_use]
@@ -67,14 +68,21 @@ impl TlsOptions {
         self
     }
 
-    /// Keeps tickets: connections made with one `config()` resume.
+    /// Keeps tickets: a connection made with these options, or a clone of them, resumes an earlier one. Comes last.
     #[must_use]
     pub fn resuming(mut self) -> Self {
-        self.resumes = true;
+        self.resuming = Some(Arc::default());
         self
     }
 
     pub fn config(&self) -> Arc<ClientConfig> {
+        match &self.resuming {
+            None => self.build(),
+            Some(kept) => Arc::clone(kept.get_or_init(|| self.build())),
+        }
+    }
+
+    fn build(&self) -> Arc<ClientConfig> {
         let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&self.versions);
         let builder = builder.expect("versions of the provider");
         let builder = match &self.roots {
@@ -89,7 +97,7 @@ impl TlsOptions {
             }
         };
         config.alpn_protocols.clone_from(&self.alpn);
-        if !self.resumes {
+        if self.resuming.is_none() {
             config.resumption = rustls::client::Resumption::disabled();
         }
         Arc::new(config)
