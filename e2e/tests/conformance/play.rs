@@ -126,6 +126,15 @@ impl<'a> Play<'a> {
         wait_until("the upstream connection to be closed", || self.origin.open_connections() == 0);
     }
 
+    /// Sends this byte again and again until there is an answer.
+    pub(crate) fn dribble(&mut self, byte: u8) {
+        let answer = wait_for("an answer to what dribbles", || {
+            self.send(&[byte]);
+            self.client().try_response(Duration::from_millis(10))
+        });
+        self.last = Some(answer);
+    }
+
     /// A response that comes, or the end of the connection without one.
     pub(crate) fn response_or_end(&mut self, limit: Duration) -> Option<RawResponse> {
         self.client().try_response(limit.min(PATIENCE))

@@ -36,7 +36,7 @@ proxy-protocol = { trusted = ["10.0.0.0/8"] }
 [listeners.hasty]
 address        = "127.0.0.1:<port:hasty>"
 proxy-protocol = { trusted = ["10.0.0.0/8"] }
-timeouts       = { handshake = "300ms", header = "300ms", body-idle = "300ms", keepalive-idle = "300ms" }
+timeouts       = { handshake = "1s", header = "1s", body-idle = "1s", keepalive-idle = "1s" }
 
 [listeners.demanding]
 address  = "127.0.0.1:<port:demanding>"
@@ -54,7 +54,7 @@ tls     = true
 [listeners.hasty-secure]
 address  = "127.0.0.1:<port:hasty-secure>"
 tls      = true
-timeouts = { handshake = "300ms" }
+timeouts = { handshake = "1s" }
 
 [tls-policies.only-1-2]
 max-version = "1.2"

@@ -212,10 +212,12 @@ fn wrong_lengths() -> Vec<Case> {
         )
         .get()
         .step(|play| {
-            let (_, bytes) = play.client().end_within(std::time::Duration::from_millis(300));
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            assert!(!text.contains("evil"), "{text:?}");
-            assert!(text.starts_with("HTTP/1.1 502 ") || text.starts_with("HTTP/1.1 200 "), "{text:?}");
+            // 502, or a response that is cut off.
+            if let Some(response) = play.response_or_end(pn_testkit::PATIENCE) {
+                assert!(response.status == 502 || response.text() == "ok", "{response:?}");
+            }
+            let text = format!("{:?}", play.client());
+            assert!(!text.contains("evil"), "{text}");
         }),
     ]
 }
@@ -235,7 +237,7 @@ fn broken_connections() -> Vec<Case> {
         case("h2-upstream-silent", "RFC 9209 §2.3.27", "An upstream of HTTP/2 that says nothing is 504")
             .site(
                 "to = \"svc-{id}\"\n[services.svc-{id}]\nservers = [\"h2c://{origin}\"]\n\
-                 transport = { timeouts = { response-header = \"200ms\" } }",
+                 transport = { timeouts = { response-header = \"1s\" } }",
             )
             .origin(|wire| {
                 accept(wire)?;

@@ -306,7 +306,7 @@ fn limits() -> Vec<Case> {
 }
 
 const HASTY: &str = "to = \"svc-{id}\"\n[services.svc-{id}]\nservers = [\"http://{origin}\"]\n\
-    transport = { timeouts = { response-header = \"200ms\", body-idle = \"200ms\" } }";
+    transport = { timeouts = { response-header = \"1s\", body-idle = \"1s\" } }";
 
 fn unreachable() -> Vec<Case> {
     vec![
