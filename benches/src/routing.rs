@@ -126,6 +126,15 @@ impl Requests {
         requests
     }
 
+    /// How many there are before they come again.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
     /// The next one, round and round.
     pub fn take(&mut self) -> Request<'_> {
         let at = self.next;
@@ -192,7 +201,7 @@ impl RequestView for Request<'_> {
 /// Panics when a request does not find what it is for.
 pub fn verify(shape: Shape, count: usize, target: Target, router: &Router) {
     let mut requests = Requests::new(shape, count, target);
-    for _ in 0..requests.ends.len() {
+    for _ in 0..requests.len() {
         let request = requests.take();
         let found = router.lookup(&request);
         let hit = matches!(found, Lookup::Matched { .. });

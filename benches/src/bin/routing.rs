@@ -83,23 +83,24 @@ fn summary(shape: Shape) -> Result<()> {
     Ok(())
 }
 
-/// Nanoseconds per lookup: the best of many short rounds, as whatever else runs on the machine only adds to them.
+/// Nanoseconds per lookup. The requests are made again and again, in chunks that are timed one by one, and of each chunk
+/// the best time counts: whatever else runs on the machine only adds, and seldom hits one chunk every time.
 fn cost(router: &Router, shape: Shape, count: usize, target: Target) -> f64 {
-    const ROUNDS: usize = 40;
-    const ROUND: Duration = Duration::from_micros(1_500);
+    const CHUNK: usize = 256;
+    const BUDGET: Duration = Duration::from_millis(80);
     let mut requests = Requests::new(shape, count, target);
-    let mut lookups = 8_u32;
-    let mut run = |lookups: u32| {
-        let start = Instant::now();
-        for _ in 0..lookups {
-            black_box(router.lookup(&requests.take()));
+    let mut best = vec![Duration::MAX; requests.len().div_ceil(CHUNK)];
+    let start = Instant::now();
+    let mut rounds = 0;
+    while start.elapsed() < BUDGET || rounds < 3 {
+        for best in &mut best {
+            let start = Instant::now();
+            for _ in 0..CHUNK {
+                black_box(router.lookup(&requests.take()));
+            }
+            *best = start.elapsed().min(*best);
         }
-        start.elapsed()
-    };
-    // The first rounds warm up, and tell how many lookups a round takes.
-    while run(lookups) < ROUND {
-        lookups *= 2;
+        rounds += 1;
     }
-    let best = (0..ROUNDS).map(|_| run(lookups)).min().unwrap_or_default();
-    best.as_nanos() as f64 / f64::from(lookups)
+    best.iter().sum::<Duration>().as_nanos() as f64 / (best.len() * CHUNK) as f64
 }

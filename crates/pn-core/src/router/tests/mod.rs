@@ -1,5 +1,6 @@
 //! Tests of the router: tables for the rules, generated graphs for the matchers.
 
+mod allocations;
 mod errors;
 mod hosts;
 mod length;
