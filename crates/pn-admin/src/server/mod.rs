@@ -13,9 +13,9 @@ use pn_core::{PrepareError, RouterGraph};
 use pn_model::NodePath;
 use pn_model::process::AdminAddress;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
@@ -26,13 +26,14 @@ pub enum AdminError {
 /// What the pages and the requests for change are made from.
 pub(crate) struct Shared {
     pub(crate) views: Arc<Views>,
-    /// Set once the control plane runs.
-    pub(crate) control: OnceLock<Control>,
+    /// Set once the control plane runs. The first configuration opens the address a moment before, so that a request for
+    /// change may have to wait for it.
+    pub(crate) control: watch::Receiver<Option<Control>>,
 }
 
 /// The server. Listens nowhere until a graph says where.
 pub struct AdminServer {
-    shared: Arc<Shared>,
+    control: watch::Sender<Option<Control>>,
     orders: mpsc::UnboundedSender<Order>,
     address: Arc<Mutex<Option<AdminAddress>>>,
     thread: Option<JoinHandle<()>>,
@@ -47,20 +48,19 @@ pub(crate) enum Order {
 
 impl AdminServer {
     pub fn start(views: Arc<Views>) -> Result<Self, AdminError> {
-        let shared = Arc::new(Shared { views, control: OnceLock::new() });
+        let (control, connected) = watch::channel(None);
+        let served = Arc::new(Shared { views, control: connected });
         let (orders, inbox) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let served = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("admin".to_owned())
             .spawn(move || runtime.block_on(serve::run(&served, inbox)))?;
-        Ok(Self { shared, orders, address: Arc::default(), thread: Some(thread) })
+        Ok(Self { control, orders, address: Arc::default(), thread: Some(thread) })
     }
 
     /// From here on changes can be asked for.
     pub fn connect(&self, control: Control) {
-        // A second control plane does not exist.
-        self.shared.control.set(control).unwrap_or_default();
+        self.control.send_replace(Some(control));
     }
 
     /// Where it listens. `None`: nowhere.

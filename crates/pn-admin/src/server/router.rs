@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
-use pn_control::{ControlError, Outcome, Trigger};
+use pn_control::{Control, ControlError, Outcome, Trigger};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -66,17 +66,24 @@ async fn api(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Res
 }
 
 async fn reload(State(shared): State<Arc<Shared>>) -> Response {
-    match shared.control.get() {
-        Some(control) => outcome(control.reload(Trigger::Api).await),
-        None => outcome(Err(ControlError::Stopped)),
+    match control(&shared).await {
+        Ok(control) => outcome(control.reload(Trigger::Api).await),
+        Err(stopped) => outcome(Err(stopped)),
     }
 }
 
 async fn roll_back(State(shared): State<Arc<Shared>>, Query(wanted): Query<RollBack>) -> Response {
-    match shared.control.get() {
-        Some(control) => outcome(control.roll_back(wanted.generation).await),
-        None => outcome(Err(ControlError::Stopped)),
+    match control(&shared).await {
+        Ok(control) => outcome(control.roll_back(wanted.generation).await),
+        Err(stopped) => outcome(Err(stopped)),
     }
+}
+
+/// The control plane, once it runs.
+async fn control(shared: &Shared) -> Result<Control, ControlError> {
+    let mut connected = shared.control.clone();
+    let control = connected.wait_for(Option::is_some).await.map_err(|_| ControlError::Stopped)?;
+    control.clone().ok_or(ControlError::Stopped)
 }
 
 fn outcome(outcome: Result<Outcome, ControlError>) -> Response {
