@@ -65,8 +65,12 @@ pub(super) fn implied(cx: &mut Context<'_>, host: HostPattern, rule: &Node) -> S
 
 /// Without its routes.
 fn site(cx: &mut Context<'_>, node: &Node, name: SiteName, hosts: Vec<HostPattern>) -> Site {
-    let listeners = listeners(cx, node);
+    let mut listeners = listeners(cx, node);
     let https = https(cx, node, &listeners);
+    if https == HttpsMode::Off {
+        // A site without TLS opens no TLS listener.
+        listeners.retain(|name| cx.model.listeners.get(name).is_none_or(|listener| !listener.tls));
+    }
     let certificate = certificate(cx, node, https, &hosts);
     let middlewares = cx.middlewares(&node.table, "use");
     cx.site_use.insert(name.clone(), middlewares);

@@ -161,7 +161,7 @@ fn rules_are_listed_under_the_sites_of_their_branches() {
     "#;
     assert_eq!(
         routes(&model(text)),
-        "* [web websecure] Off no certificate\n\
+        "* [web] Off no certificate\n\
          \x20 */* = /*:  -> @ping\n\
          \x20 two = Path(StringPrefix(\"/\")):  -> @metrics\n\
          a.lan b.lan [web websecure] Redirect internal CA\n\
