@@ -1,7 +1,8 @@
 """Sends numbered messages over one gRPC stream and checks that each comes back once and in order.
 
 Ends after --messages, or, with --until, when that file exists. Prints a JSON summary; exits 1 when a message was lost,
-doubled or out of order. --call makes one call of another kind instead and prints its code, details and answers.
+doubled or out of order. --call makes one call of another kind instead and prints its code, details, answers and
+trailers; a payload `xN` is N bytes.
 """
 
 import argparse
@@ -22,7 +23,8 @@ def parse():
     parser.add_argument("--until", metavar="FILE", help="go on until this file exists")
     parser.add_argument("--authority", help="the :authority to send, and the name to check over TLS")
     parser.add_argument("--ca", help="trusted roots; with it TLS is spoken")
-    parser.add_argument("--call", choices=["Unary", "Count", "Fail"])
+    parser.add_argument("--call", choices=["Unary", "Count", "Sum", "Fail", "Hang", "Unknown"])
+    parser.add_argument("--deadline", type=float, default=20.0, metavar="SECONDS")
     parser.add_argument("--payload", default="1")
     return parser.parse_args()
 
@@ -39,17 +41,27 @@ def channel(options):
         return grpc.secure_channel(options.target, grpc.ssl_channel_credentials(roots.read()), settings)
 
 
+def payload(options):
+    count = options.payload.removeprefix("x")
+    return b"x" * int(count) if count != options.payload else count.encode()
+
+
 def one_call(channel, options):
-    path, payload = f"/test.Echo/{options.call}", options.payload.encode()
+    path, message, deadline = f"/test.Echo/{options.call}", payload(options), options.deadline
     answers, code, details = [], "OK", ""
+    if options.call == "Count":
+        call = channel.unary_stream(path)(message, timeout=deadline)
+    elif options.call == "Sum":
+        call = channel.stream_unary(path).future(iter([message] * 10), timeout=deadline)
+    else:
+        call = channel.unary_unary(path).future(message, timeout=deadline)
     try:
-        if options.call == "Count":
-            answers = [answer.decode() for answer in channel.unary_stream(path)(payload, timeout=20)]
-        else:
-            answers = [channel.unary_unary(path)(payload, timeout=20).decode()]
+        came = list(call) if options.call == "Count" else [call.result()]
+        answers = [str(len(each)) if len(each) > 1000 else each.decode() for each in came]
     except grpc.RpcError as error:
         code, details = error.code().name, error.details()
-    print(json.dumps({"code": code, "details": details, "answers": answers}), flush=True)
+    trailers = {key: value if isinstance(value, str) else value.hex() for key, value in call.trailing_metadata()}
+    print(json.dumps({"code": code, "details": details, "answers": answers, "trailers": trailers}), flush=True)
 
 
 def chat(channel, options):

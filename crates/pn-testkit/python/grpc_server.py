@@ -1,11 +1,14 @@
 """A gRPC server without generated code: messages are plain bytes. Prints `ready PORT`.
 
 /test.Echo/Unary sends back its message, /test.Echo/Count answers N messages, /test.Echo/Chat sends back each message
-of a stream as it comes; every call ends with the trailer `x-end: done`. /test.Echo/Fail ends with RESOURCE_EXHAUSTED.
+of a stream as it comes, /test.Echo/Sum adds up how long they are; every call ends with the trailer `x-end: done`.
+/test.Echo/Fail ends with RESOURCE_EXHAUSTED and a trailer of bytes; /test.Echo/Hang never ends by itself, and what
+became of it is printed as `hang ended, SECONDS left`.
 Health is served as grpc.health.v1; with --not-serving it says so.
 """
 
 import argparse
+import threading
 from concurrent import futures
 
 import grpc
@@ -29,9 +32,23 @@ def chat(requests, context):
         yield request
 
 
-def fail(request, context):
+def total(requests, context):
     end(context)
+    return str(sum(len(request) for request in requests)).encode()
+
+
+def fail(request, context):
+    context.set_trailing_metadata((("x-end", "done"), ("x-why-bin", bytes(range(256)))))
     context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "no more, as asked")
+
+
+def hang(request, context):
+    left = context.time_remaining()
+    ended = threading.Event()
+    context.add_callback(ended.set)
+    ended.wait()
+    print("hang ended,", "none" if left is None else round(left), "left", flush=True)
+    return request
 
 
 def end(context):
@@ -56,6 +73,8 @@ def main():
         "Unary": grpc.unary_unary_rpc_method_handler(unary),
         "Count": grpc.unary_stream_rpc_method_handler(count),
         "Chat": grpc.stream_stream_rpc_method_handler(chat),
+        "Sum": grpc.stream_unary_rpc_method_handler(total),
+        "Hang": grpc.unary_unary_rpc_method_handler(hang),
         "Fail": grpc.unary_unary_rpc_method_handler(fail),
     })])
     servicer = health.HealthServicer()
