@@ -65,7 +65,7 @@ pub(crate) enum Command {
     Explain(Explain),
     Schema(Schema),
     Status(Status),
-    Reload(Admin),
+    Reload(Reload),
     Rollback(Rollback),
     Trust(Trust),
     HashPassword(HashPassword),
@@ -122,7 +122,7 @@ pub(crate) struct Demo {
 
 /// Serve one site from the command line alone.
 ///
-/// proxy-now reverse-proxy --from app.localhost --to http://127.0.0.1:3000
+/// For example: proxy-now reverse-proxy --from app.localhost --to http://127.0.0.1:3000
 #[derive(Debug, Args)]
 pub(crate) struct ReverseProxy {
     /// The site's host; with a port HTTPS is served there, else at 443 (and HTTP at 80) as root, 8443 and 8080 otherwise
@@ -153,6 +153,7 @@ pub(crate) struct Check {
     /// Skip what only the real host has: environment, secrets, files, names
     #[arg(long)]
     pub(crate) offline: bool,
+    /// For people, or for programs: each finding with its code, file, line and column
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
 }
@@ -171,29 +172,35 @@ pub(crate) struct Fmt {
 /// What a change would add, drop and alter, and which state survives it.
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
+    /// What runs now: a file, a directory, or - for standard input
     pub(crate) old: PathBuf,
+    /// What would run
     pub(crate) new: PathBuf,
+    /// For people, or for programs
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
 }
 
 /// Every effective value of a node, and the file and line it comes from.
+///
+/// Inherited values and defaults are among them; secrets are shown as ***.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// A file, a directory, or - for standard input
     pub(crate) config: PathBuf,
-    /// As in a table header: services.api, sites."app.localhost"
+    /// As in a table header: services.api, 'sites."app.localhost"', 'sites."app.localhost".routes."/x/*"', runtime
     pub(crate) node: String,
 }
 
-/// The schema of the configuration.
+/// The schema of the configuration, printed: JSON Schema for editors, CUE for whoever generates configurations.
 #[derive(Debug, Args)]
 pub(crate) struct Schema {
+    /// Which of the two
     #[arg(long, value_enum, default_value_t = SchemaFormat::Json)]
     pub(crate) format: SchemaFormat,
 }
 
-/// How the running process is reached.
+// No doc comment: it would stand in the help of every command that takes this.
 #[derive(Debug, Args)]
 pub(crate) struct Admin {
     /// Its admin address: IP:PORT or unix:/path
@@ -206,8 +213,18 @@ pub(crate) struct Admin {
 pub(crate) struct Status {
     #[command(flatten)]
     pub(crate) admin: Admin,
+    /// For people, or the JSON of the admin API
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+}
+
+/// Make the running process read its configuration again, now.
+///
+/// Waits for what comes of it. A change that is refused leaves everything as it was, and its errors are shown here.
+#[derive(Debug, Args)]
+pub(crate) struct Reload {
+    #[command(flatten)]
+    pub(crate) admin: Admin,
 }
 
 /// Go back to an accepted configuration. It stays until the files change again, or are read by `reload`.
@@ -244,9 +261,12 @@ pub(crate) struct HashPassword {
     pub(crate) cost: u32,
 }
 
-/// Completions for a shell.
+/// Completions for a shell, printed.
+///
+/// bash: proxy-now completions bash > ~/.local/share/bash-completion/completions/proxy-now
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
+    /// Whose
     pub(crate) shell: Shell,
 }
 

@@ -93,6 +93,12 @@ fn commands_say_what_they_found() {
         (&["completions", "bash"], "", 0, &["proxy-now"]),
         (&["--help"], "", 0, &["reverse-proxy", "Exit codes"]),
         (&["run", "--help"], "", 0, &["SIGHUP", "--last-good"]),
+        (
+            &["reload", "--help"],
+            "",
+            0,
+            &["Make the running process read its configuration again", "--address"],
+        ),
         (&["nonsense"], "", 2, &["nonsense"]),
         (&["hash-password", "--cost", "4"], "", 1, &["empty"]),
         (&["hash-password", "--cost", "4"], &"x".repeat(73), 1, &["72 bytes"]),
@@ -103,6 +109,27 @@ fn commands_say_what_they_found() {
         assert_eq!(ran.code, *code, "{arguments:?}: {all}");
         for text in *holds {
             assert!(all.contains(text), "{arguments:?} has no {text:?} in: {all}");
+        }
+    }
+}
+
+/// Each command says first what the list of commands says of it, or more; every argument and option says something.
+#[test]
+fn help_is_worth_reading() {
+    let dir = dir(&[]);
+    let overview = run(dir.path(), &["--help"], "").out;
+    let listed = overview.lines().filter_map(|line| line.strip_prefix("  ")?.split_once("  "));
+    let commands: Vec<_> = listed.filter(|(name, _)| !name.is_empty() && !name.starts_with('-')).collect();
+    assert_eq!(commands.len(), 14, "{commands:?}");
+    for (name, _) in commands {
+        let help = run(dir.path(), &[name, "-h"], "").out;
+        let first = help.lines().next().unwrap_or_default();
+        assert!(first.len() > 20 && !first.starts_with("Usage"), "{name}: {first}");
+        assert_ne!(first, "How the running process is reached");
+        for line in help.lines().filter(|line| line.starts_with("  ")) {
+            let told = line.trim_start().split_once("  ").map_or("", |(_, told)| told.trim());
+            let wraps = line.starts_with("        ") || line.len() < 40;
+            assert!(wraps || !told.is_empty() && !told.starts_with('['), "{name}: {line}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `status`, `reload`, `rollback`: asked of the running process by its admin address.
 
-use crate::cli::{Admin, Format, Rollback, Status};
+use crate::cli::{Format, Reload, Rollback, Status};
 use crate::client::{self, Answer};
 use crate::output;
 use anyhow::{Context, Result};
@@ -26,8 +26,8 @@ pub(super) fn status(options: &Status) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn reload(options: &Admin) -> Result<ExitCode> {
-    change(&options.address, "/api/reload")
+pub(super) fn reload(options: &Reload) -> Result<ExitCode> {
+    change(&options.admin.address, "/api/reload")
 }
 
 pub(super) fn roll_back(options: &Rollback) -> Result<ExitCode> {
