@@ -1,5 +1,6 @@
 //! What counts as one client: a number for the value that a limit is by.
 
+use crate::slots::Keys;
 use ahash::RandomState;
 use http::HeaderName;
 use pn_core::{BuildError, RequestContext};
@@ -34,6 +35,11 @@ impl Keyer {
             ),
         };
         Ok(Self { by })
+    }
+
+    /// How many keys there can be.
+    pub(crate) fn keys(&self) -> Keys {
+        if matches!(self.by, By::All) { Keys::One } else { Keys::Many }
     }
 
     /// The key of a request under the seed of the state that it is looked up in.

@@ -13,21 +13,44 @@ pub(crate) struct Slot {
     pub(crate) value: AtomicU64,
 }
 
-/// `CLIENT_KEYS` cells, rounded up. A key looks for its cell in one row of `WAYS`; when the row is full, the cell
-/// with the least value goes. Two workers that race for a cell may disagree for one request; nothing is torn.
+/// How many keys a table is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// All requests count as one client: one cell.
+    One,
+    /// One for each client: `CLIENT_KEYS`, rounded up.
+    Many,
+}
+
+impl Keys {
+    fn cells(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Many => CLIENT_KEYS.next_power_of_two(),
+        }
+    }
+}
+
+/// Where the row of a key begins, and where it ends, in a table of so many cells.
+fn row(hash: u64, cells: usize) -> (usize, usize) {
+    let ways = WAYS.min(cells);
+    let rows = (cells / ways).max(1);
+    let begin = usize::try_from(hash & 0xffff_ffff).unwrap_or_default() % rows * ways;
+    (begin, begin + ways)
+}
+
+/// A key looks for its cell in one row of `WAYS`; when the row is full, the cell with the least value goes. Two workers
+/// that race for a cell may disagree for one request; nothing is torn.
 #[derive(Debug)]
 pub(crate) struct Slots {
     slots: Box<[Slot]>,
 }
 
-impl Default for Slots {
-    fn default() -> Self {
-        let count = CLIENT_KEYS.next_power_of_two();
-        Self { slots: (0..count).map(|_| Slot::default()).collect() }
-    }
-}
-
 impl Slots {
+    pub(crate) fn new(keys: Keys) -> Self {
+        Self { slots: (0..keys.cells()).map(|_| Slot::default()).collect() }
+    }
+
     /// The cell of a key, with value 0 when it had none.
     pub(crate) fn slot(&self, key: u64) -> &Slot {
         // 0 marks an empty cell.
@@ -45,9 +68,8 @@ impl Slots {
     }
 
     fn row(&self, key: u64) -> &[Slot] {
-        let rows = self.slots.len() / WAYS;
-        let row = usize::try_from(key >> 32).unwrap_or_default() % rows;
-        self.slots.get(row * WAYS..(row + 1) * WAYS).unwrap_or(&self.slots)
+        let (begin, end) = row(key >> 32, self.slots.len());
+        self.slots.get(begin..end).unwrap_or(&self.slots)
     }
 }
 
@@ -60,23 +82,19 @@ pub(crate) struct Counts {
 const COUNT_BITS: u32 = 24;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 
-impl Default for Counts {
-    fn default() -> Self {
-        let count = CLIENT_KEYS.next_power_of_two();
-        Self { words: (0..count).map(|_| AtomicU64::new(0)).collect() }
-    }
-}
-
 impl Counts {
+    pub(crate) fn new(keys: Keys) -> Self {
+        Self { words: (0..keys.cells()).map(|_| AtomicU64::new(0)).collect() }
+    }
+
     /// Adds one to a key's count unless that would pass `most`, or every cell of its row is in use. Returns where to
     /// take it away again.
     pub(crate) fn enter(&self, key: u64, most: u64) -> Option<usize> {
-        let rows = self.words.len() / WAYS;
-        let base = (usize::try_from(key & 0xffff_ffff).unwrap_or_default() % rows) * WAYS;
+        let (begin, end) = row(key, self.words.len());
         let tag = key & !COUNT_MASK;
         // A few rounds: each lost race means that somebody else went on.
         for _ in 0..64 {
-            let row = (base..base + WAYS).filter_map(|at| Some((at, self.words.get(at)?.load(Relaxed))));
+            let row = (begin..end).filter_map(|at| Some((at, self.words.get(at)?.load(Relaxed))));
             let mut free = None;
             let mut own = None;
             for (at, word) in row {
@@ -115,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_key_keeps_its_cell_and_a_full_row_gives_up_the_least() {
-        let slots = Slots::default();
+        let slots = Slots::new(Keys::Many);
         let key = |n: u64| (7 << 32) | (n << 1);
         for n in 1..=16 {
             slots.slot(key(n)).value.store(n * 10, Relaxed);
@@ -128,7 +146,7 @@ mod tests {
 
     #[test]
     fn counts_are_exact_and_a_row_in_use_refuses() {
-        let counts = Counts::default();
+        let counts = Counts::new(Keys::Many);
         let key = |n: u64| (n << 40) | 5;
         let first = counts.enter(key(1), 2).unwrap();
         assert_eq!(counts.enter(key(1), 2), Some(first));
@@ -143,8 +161,25 @@ mod tests {
     }
 
     #[test]
+    fn one_key_needs_one_cell() {
+        let (slots, counts) = (Slots::new(Keys::One), Counts::new(Keys::One));
+        assert_eq!((slots.slots.len(), counts.words.len()), (1, 1));
+        slots.slot(1).value.store(7, Relaxed);
+        assert_eq!(slots.slot(1).value.load(Relaxed), 7);
+        let place = counts.enter(1, 2).unwrap();
+        assert_eq!((counts.enter(1, 2), counts.enter(1, 2)), (Some(place), None));
+        counts.leave(place);
+        assert_eq!(counts.enter(1, 2), Some(place));
+    }
+
+    #[test]
     fn counts_hold_under_contention() {
-        let counts = Counts::default();
+        counts_hold(Keys::Many);
+        counts_hold(Keys::One);
+    }
+
+    fn counts_hold(keys: Keys) {
+        let counts = Counts::new(keys);
         let peak = AtomicU64::new(0);
         std::thread::scope(|scope| {
             for _ in 0..4 {

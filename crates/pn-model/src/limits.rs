@@ -22,7 +22,9 @@ pub const HISTORY_MAX: u32 = 100;
 pub const DEBOUNCE_DEFAULT: Duration = Duration::from_millis(100);
 /// Finer than Traefik's 0.1, 0.3, 1.2, 5, which cannot tell a fast service from a slow one.
 pub const DURATION_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// Rate-limit and in-flight keys held by one middleware; the least recent go first.
+/// Rate-limit and in-flight keys held by one middleware: at most 2 MiB, for more clients than come within a period. When
+/// the few cells that a key may use are taken, a rate limit gives up the bucket that is full again soonest, whose client
+/// has least to gain; a count of requests in flight is never given up: the request is refused with 429.
 pub const CLIENT_KEYS: usize = 100_000;
 /// Bytes of a response that `respond`, `@api` or an error page may hold in memory.
 pub const SYNTHETIC_BODY_BYTES: usize = 16 << 20;

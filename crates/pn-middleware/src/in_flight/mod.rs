@@ -2,7 +2,7 @@
 
 use crate::Built;
 use crate::client_key::Keyer;
-use crate::slots::Counts;
+use crate::slots::{Counts, Keys};
 use ahash::RandomState;
 use http::StatusCode;
 use pn_core::{BuildContext, Env, Flow, Middleware, Reply, RequestContext};
@@ -16,7 +16,7 @@ struct InFlight {
     counted: Arc<Counted>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counted {
     seed: RandomState,
     counts: Counts,
@@ -40,8 +40,14 @@ impl Drop for Place {
 pub(crate) fn build(amount: u64, by: &ClientKey, cx: &mut BuildContext<'_>) -> Built {
     let keyer = Keyer::new(by, "in-flight")?;
     // The amount does not define the state: those that are on their way count under a new bound too.
-    let counted = cx.state(&format!("{by:?}"), Counted::default);
+    let counted = cx.state(&format!("{by:?}"), || Counted::new(keyer.keys()));
     Ok(Arc::new(InFlight { most: amount, keyer, counted }))
+}
+
+impl Counted {
+    fn new(keys: Keys) -> Self {
+        Self { seed: RandomState::default(), counts: Counts::new(keys) }
+    }
 }
 
 impl Middleware for InFlight {

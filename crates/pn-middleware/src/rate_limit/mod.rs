@@ -3,7 +3,7 @@
 
 use crate::Built;
 use crate::client_key::Keyer;
-use crate::slots::Slots;
+use crate::slots::{Keys, Slots};
 use ahash::RandomState;
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
@@ -20,7 +20,7 @@ struct Limit {
 }
 
 /// What outlives a reload that leaves the limit as it was.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Buckets {
     seed: RandomState,
     /// The moment at which each client's bucket is full again.
@@ -38,8 +38,14 @@ pub(crate) fn build(spec: &RateLimit, cx: &mut BuildContext<'_>) -> Built {
     let pace = Pace::new(spec)?;
     let keyer = Keyer::new(&spec.by, "rate-limit")?;
     let defined_by = format!("{spec:?}");
-    let buckets = cx.state(&defined_by, Buckets::default);
+    let buckets = cx.state(&defined_by, || Buckets::new(keyer.keys()));
     Ok(Arc::new(Limit { keyer, pace, buckets }))
+}
+
+impl Buckets {
+    fn new(keys: Keys) -> Self {
+        Self { seed: RandomState::default(), full_at: Slots::new(keys) }
+    }
 }
 
 impl Middleware for Limit {
