@@ -13,6 +13,7 @@ mod pem;
 mod policy;
 mod resolver;
 mod signal;
+mod signatures;
 mod store;
 mod suites;
 mod table;

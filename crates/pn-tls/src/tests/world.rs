@@ -1,18 +1,17 @@
 //! A table to talk to, and the talk.
 
 use super::pki::{Ca, Leaf};
+use crate::signatures::verify_signatures;
 use crate::{CertificateStore, Choice, Hello, TlsError, TlsListener, TlsSite, TlsTable, UNRECOGNIZED_NAME};
 use pn_core::tls::TlsInfo;
 use pn_model::listener::Protocols;
 use pn_model::site::CertificateSource;
 use pn_model::tls::{ClientAuth, ClientAuthMode, TlsVersion};
 use pn_model::{HostPattern, ListenerName, NodePath, SiteName, TlsPolicy};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
 use rustls::server::Acceptor;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error, ServerConnection, SignatureScheme,
-};
+use rustls::{ClientConfig, ClientConnection, Error, ServerConnection, SignatureScheme};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use std::io::{Read, Write};
 use std::net::IpAddr;
@@ -310,25 +309,7 @@ impl ServerCertVerifier for TakeAny {
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
-    }
+    verify_signatures!(self by self.provider.signature_verification_algorithms);
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.schemes.clone()
