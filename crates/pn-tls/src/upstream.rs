@@ -1,5 +1,6 @@
 //! The client side: how servers behind the proxy are spoken to over TLS. Configurations are kept by content, so that a
 //! reload that leaves a transport unchanged also keeps its sessions.
+#![expect(clippy::disallowed_types, reason = "its lock is taken in the prepare step of a change only")]
 
 use crate::client_auth::sha256;
 use crate::error::{TlsError, TlsErrorKind};

@@ -1,4 +1,5 @@
 //! Certificates that come from issuers: seen at once, by name, by wildcard, by address, and made on demand.
+#![expect(clippy::disallowed_types, reason = "a test notes what was asked for")]
 
 use super::Clock;
 use super::pki::{Ca, Leaf};
