@@ -21,25 +21,9 @@ use std::sync::Arc;
 
 /// Every native middleware under its key. `chain` is no middleware: `compile()` puts its members in its place.
 pub fn register(factories: Factories) -> Factories {
-    const KEYS: [&str; 15] = [
-        "headers",
-        "strip-prefix",
-        "strip-prefix-regex",
-        "add-prefix",
-        "replace-path",
-        "replace-path-regex",
-        "redirect-scheme",
-        "redirect-regex",
-        "basic-auth",
-        "ip-allow",
-        "rate-limit",
-        "in-flight",
-        "body-limit",
-        "compress",
-        "errors",
-    ];
     let native: Arc<dyn MiddlewareFactory> = Arc::new(Native);
-    KEYS.into_iter().fold(factories, |factories, key| factories.with_middleware(key, Arc::clone(&native)))
+    let keys = Kind::KEYS.into_iter().filter(|key| *key != "chain");
+    keys.fold(factories, |factories, key| factories.with_middleware(key, Arc::clone(&native)))
 }
 
 struct Native;

@@ -50,8 +50,42 @@ pub enum MiddlewareKind {
     Chain(Vec<MiddlewareName>),
 }
 
+/// Fields that frame a message or belong to one connection: the proxy writes them itself (RFC 9110 section 7.6.1), and
+/// no middleware may.
+pub const FRAMING_FIELDS: [&str; 9] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+];
+
 impl MiddlewareKind {
-    /// The key under which it is written.
+    /// The key of each kind, in the order of the reference.
+    pub const KEYS: [&'static str; 16] = [
+        "headers",
+        "strip-prefix",
+        "strip-prefix-regex",
+        "add-prefix",
+        "replace-path",
+        "replace-path-regex",
+        "redirect-scheme",
+        "redirect-regex",
+        "basic-auth",
+        "ip-allow",
+        "rate-limit",
+        "in-flight",
+        "body-limit",
+        "compress",
+        "errors",
+        "chain",
+    ];
+
+    /// The key under which it is written, one of [`Self::KEYS`].
     pub fn key(&self) -> &'static str {
         match self {
             Self::Headers(_) => "headers",

@@ -9,23 +9,11 @@ use crate::resolved::{Node, Section};
 use crate::units;
 use crate::value::{Kind, Table, Value};
 use pn_model::middleware::{
-    BasicAuth, ClientKey, Compress, Encoding, Errors, HeaderEdits, Headers, IpAllow, RateLimit,
+    BasicAuth, ClientKey, Compress, Encoding, Errors, FRAMING_FIELDS, HeaderEdits, Headers, IpAllow,
+    RateLimit,
 };
 use pn_model::service::StatusRanges;
 use pn_model::{Middleware, MiddlewareKind, MiddlewareName, Secret};
-
-/// Fields that frame a message or belong to one connection: the proxy writes them itself (RFC 9110 section 7.6.1).
-const FRAMING: [&str; 9] = [
-    "connection",
-    "content-length",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "http2-settings",
-];
 
 pub(super) fn lower(cx: &mut Context<'_>) {
     for node in cx.resolved.of(Section::Middlewares) {
@@ -92,7 +80,8 @@ fn edits(cx: &mut Context<'_>, table: &Table) -> HeaderEdits {
 }
 
 fn refuse_framing(cx: &mut Context<'_>, name: &Value) {
-    let framing = name.as_str().is_some_and(|text| FRAMING.contains(&text.to_ascii_lowercase().as_str()));
+    let framing =
+        name.as_str().is_some_and(|text| FRAMING_FIELDS.contains(&text.to_ascii_lowercase().as_str()));
     if framing {
         let message = format!("the field {} frames messages, and is written by the proxy", name.shown());
         cx.error("framing-field", name.span, message, "leave it out");

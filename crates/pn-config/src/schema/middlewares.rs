@@ -109,85 +109,60 @@ pub(super) static MIDDLEWARES: Kind = Kind {
     named: true,
     inherits: true,
     doc: "What happens to a request on its way to a service, and to the response on its way back: exactly one kind key.",
-    keys: &[
-        Key::new("headers", Type::Table(HEADERS), "Sets, adds and removes fields."),
-        Key::new(
-            "strip-prefix",
-            Type::OneOrMany(&Type::Text),
-            "Takes the first prefix that fits off the path.",
-        ),
-        Key::new(
-            "strip-prefix-regex",
-            Type::OneOrMany(&Type::Regex),
-            "The same by regex, at the start of the path.",
-        ),
-        Key::new("add-prefix", Type::Text, "Puts a prefix before the path."),
-        Key::new("replace-path", Type::Text, "Replaces the path."),
-        Key::new("replace-path-regex", Type::Table(REPLACE), "Replaces in the path."),
-        Key::new(
-            "redirect-scheme",
-            Type::Table(REDIRECT_SCHEME),
-            "Redirects to the same URL of another scheme.",
-        ),
-        Key::new("redirect-regex", Type::Table(REDIRECT_REGEX), "Redirects by the whole URL."),
-        Key::new("basic-auth", Type::Table(BASIC_AUTH), "Lets in who knows a password."),
-        Key::new("ip-allow", Type::Table(IP_ALLOW), "Lets in by address."),
-        Key::new("rate-limit", Type::Table(RATE_LIMIT), "Answers 429 to clients that ask too often."),
-        Key::new(
-            "in-flight",
-            Type::Table(IN_FLIGHT),
-            "Answers 429 to clients with too many requests at the same time.",
-        ),
-        Key::new("body-limit", Type::Size(0, 1 << 50), "Answers 413 to request bodies beyond this size."),
-        Key::new("compress", Type::Table(COMPRESS), "Compresses responses."),
-        Key::new("errors", Type::Table(ERRORS), "Replaces error responses by a service's pages."),
-        Key::new("chain", Type::List(&Type::Ref(Section::Middlewares)), "Other middlewares, in order."),
-        Key::later("forward-auth", "Asks a service whether the request may pass."),
-        Key::later("buffering", "Holds whole bodies."),
-        Key::later("circuit-breaker", "Stops asking a failing service."),
-        Key::later("cors", "Cross-origin resource sharing."),
-        Key::later("security-headers", "Response fields that browsers heed."),
-        Key::later("content-type", "Detects the Content-Type of responses."),
-        Key::later("pass-client-cert", "Tells the service about the client certificate."),
-        Key::later("cache", "Keeps responses."),
-        Key::later("jwt", "Lets in who shows a signed token."),
-        Key::later("oidc", "Lets in by OpenID Connect."),
-        Key::later("api-key", "Lets in who shows a key."),
-        Key::later("plugin", "Runs a plugin."),
-    ],
-    groups: &[Group { keys: KINDS, required: true }],
+    keys: KINDS,
+    groups: &[Group { keys: NAMES, required: true }],
     example: "[sites.\"app.localhost\"]\nuse = [\"limit\"]\nto  = \"http://127.0.0.1:3000\"\n\n[middlewares.limit]\nrate-limit = { rate = \"100/s\", burst = 200 }\n",
 };
 
-const KINDS: &[&str] = &[
-    "headers",
-    "strip-prefix",
-    "strip-prefix-regex",
-    "add-prefix",
-    "replace-path",
-    "replace-path-regex",
-    "redirect-scheme",
-    "redirect-regex",
-    "basic-auth",
-    "ip-allow",
-    "rate-limit",
-    "in-flight",
-    "body-limit",
-    "compress",
-    "errors",
-    "chain",
-    "forward-auth",
-    "buffering",
-    "circuit-breaker",
-    "cors",
-    "security-headers",
-    "content-type",
-    "pass-client-cert",
-    "cache",
-    "jwt",
-    "oidc",
-    "api-key",
-    "plugin",
+const KINDS: &[Key; 28] = &[
+    Key::new("headers", Type::Table(HEADERS), "Sets, adds and removes fields."),
+    Key::new("strip-prefix", Type::OneOrMany(&Type::Text), "Takes the first prefix that fits off the path."),
+    Key::new(
+        "strip-prefix-regex",
+        Type::OneOrMany(&Type::Regex),
+        "The same by regex, at the start of the path.",
+    ),
+    Key::new("add-prefix", Type::Text, "Puts a prefix before the path."),
+    Key::new("replace-path", Type::Text, "Replaces the path."),
+    Key::new("replace-path-regex", Type::Table(REPLACE), "Replaces in the path."),
+    Key::new("redirect-scheme", Type::Table(REDIRECT_SCHEME), "Redirects to the same URL of another scheme."),
+    Key::new("redirect-regex", Type::Table(REDIRECT_REGEX), "Redirects by the whole URL."),
+    Key::new("basic-auth", Type::Table(BASIC_AUTH), "Lets in who knows a password."),
+    Key::new("ip-allow", Type::Table(IP_ALLOW), "Lets in by address."),
+    Key::new("rate-limit", Type::Table(RATE_LIMIT), "Answers 429 to clients that ask too often."),
+    Key::new(
+        "in-flight",
+        Type::Table(IN_FLIGHT),
+        "Answers 429 to clients with too many requests at the same time.",
+    ),
+    Key::new("body-limit", Type::Size(0, 1 << 50), "Answers 413 to request bodies beyond this size."),
+    Key::new("compress", Type::Table(COMPRESS), "Compresses responses."),
+    Key::new("errors", Type::Table(ERRORS), "Replaces error responses by a service's pages."),
+    Key::new("chain", Type::List(&Type::Ref(Section::Middlewares)), "Other middlewares, in order."),
+    Key::later("forward-auth", "Asks a service whether the request may pass."),
+    Key::later("buffering", "Holds whole bodies."),
+    Key::later("circuit-breaker", "Stops asking a failing service."),
+    Key::later("cors", "Cross-origin resource sharing."),
+    Key::later("security-headers", "Response fields that browsers heed."),
+    Key::later("content-type", "Detects the Content-Type of responses."),
+    Key::later("pass-client-cert", "Tells the service about the client certificate."),
+    Key::later("cache", "Keeps responses."),
+    Key::later("jwt", "Lets in who shows a signed token."),
+    Key::later("oidc", "Lets in by OpenID Connect."),
+    Key::later("api-key", "Lets in who shows a key."),
+    Key::later("plugin", "Runs a plugin."),
 ];
+
+const NAMES: &[&str] = &names(KINDS);
+
+const fn names<const N: usize>(keys: &[Key; N]) -> [&'static str; N] {
+    let mut names = [""; N];
+    let mut i = 0;
+    while i < N {
+        names[i] = keys[i].name;
+        i += 1;
+    }
+    names
+}
 
 pub(super) static PLUGINS: Kind = Kind::later("plugins", true, "A WASM module.");

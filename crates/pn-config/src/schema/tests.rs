@@ -33,6 +33,14 @@ fn kinds() -> impl Iterator<Item = &'static Kind> {
     KINDS.iter().copied().chain([&SITE_ROUTE])
 }
 
+/// `pn-middleware` registers what the model lists, so that what may be written can be built, and the other way round.
+#[test]
+fn middlewares_are_those_of_the_model() {
+    let kind = super::kind("middlewares").unwrap();
+    let keys: Vec<_> = kind.keys.iter().filter(|key| !key.later).map(|key| key.name).collect();
+    assert_eq!(keys, pn_model::MiddlewareKind::KEYS);
+}
+
 #[test]
 fn keys_are_described() {
     for (path, key) in keys() {

@@ -3,7 +3,7 @@
 use crate::Built;
 use http::{HeaderName, HeaderValue};
 use pn_core::{BuildError, Env, Flow, Middleware, RequestContext, ResponseContext};
-use pn_model::middleware::{HeaderEdits, Headers};
+use pn_model::middleware::{FRAMING_FIELDS, HeaderEdits, Headers};
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Edits {
             let name = HeaderName::try_from(text);
             let name = name
                 .map_err(|_| BuildError::new(["headers", side, key], format!("`{text}` is no field name")))?;
-            if FRAMING.contains(&name.as_str()) {
+            if FRAMING_FIELDS.contains(&name.as_str()) {
                 let message = format!("`{name}` belongs to the connection and is set by the proxy");
                 return Err(BuildError::new(["headers", side, key], message));
             }
@@ -67,7 +67,3 @@ impl Edits {
         })
     }
 }
-
-/// Fields that say where a message ends or what the connection is.
-const FRAMING: [&str; 7] =
-    ["connection", "content-length", "transfer-encoding", "keep-alive", "upgrade", "te", "proxy-connection"];

@@ -2,7 +2,8 @@
 
 use super::{check, model};
 use crate::tests::{findings, load_text};
-use pn_model::ServiceKind;
+use pn_model::{MiddlewareKind, ServiceKind};
+use std::collections::BTreeSet;
 
 /// A service that a site uses, with these keys.
 fn service(keys: &str) -> String {
@@ -177,6 +178,7 @@ fn every_kind_of_middleware() {
              \"3\")], remove: [\"x-c\"] }, response: HeaderEdits { set: [], add: [], remove: [] } })"
             },
         ),
+        ("chain = [\"other\"]", "Chain([MiddlewareName(\"other\")])"),
         ("strip-prefix = [\"/a/\", \"/b\"]", "StripPrefix([\"/a\", \"/b\"])"),
         ("strip-prefix-regex = '^/v\\d+'", "StripPrefixRegex([\"^/v\\\\d+\"])"),
         ("add-prefix = \"/x\"", "AddPrefix(\"/x\")"),
@@ -211,10 +213,16 @@ fn every_kind_of_middleware() {
              path: \"/{status}.html\" })"
         }),
     ];
+    let mut met = BTreeSet::new();
     for (key, expected) in rows {
-        let kind = format!("{:?}", model(&middleware(key)).middlewares["m"].kind);
-        assert_eq!(kind, expected, "of {key}");
+        let both = middleware(key).replace("[\"m\"]", "[\"m\", \"other\"]");
+        let other = format!("{both}[middlewares.other]\nbody-limit = 1\n");
+        let kind = &model(&other).middlewares["m"].kind;
+        assert_eq!(format!("{kind:?}"), expected, "of {key}");
+        assert!(key.starts_with(&format!("{} = ", kind.key())), "{key} is {}", kind.key());
+        met.insert(kind.key());
     }
+    assert_eq!(met, MiddlewareKind::KEYS.into());
 }
 
 #[test]
