@@ -3,6 +3,7 @@
 
 use crate::units;
 use indexmap::IndexMap;
+use pn_model::{Secret, Text};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -81,6 +82,12 @@ impl Value {
             Kind::String(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// A string as the model has it: one that came from an interpolation stays covered.
+    pub(crate) fn text(&self) -> Option<Text> {
+        let text = self.as_str()?;
+        Some(if self.secret { Text::Secret(Secret::new(text)) } else { text.into() })
     }
 
     pub(crate) fn as_integer(&self) -> Option<i64> {

@@ -8,13 +8,9 @@ use pn_model::middleware::{
     BasicAuth, ClientKey, Compress, Encoding, Errors, HeaderEdits, Headers, IpAllow, RateLimit,
 };
 use pn_model::service::StatusRanges;
-use pn_model::{MiddlewareKind as Kind, Secret};
+use pn_model::{MiddlewareKind as Kind, Secret, Text};
 use rig::{Rig, header};
 use std::time::Duration;
-
-fn pair(name: &str, value: &str) -> (String, String) {
-    (name.to_owned(), value.to_owned())
-}
 
 #[track_caller]
 fn path(kind: Kind, from: &str, expected: &str) {
@@ -85,8 +81,8 @@ fn redirects() {
 #[test]
 fn headers() {
     let edits = |set: &[(&str, &str)], add: &[(&str, &str)], remove: &[&str]| HeaderEdits {
-        set: set.iter().map(|(name, value)| pair(name, value)).collect(),
-        add: add.iter().map(|(name, value)| pair(name, value)).collect(),
+        set: set.iter().map(|(name, value)| (name.to_string(), (*value).into())).collect(),
+        add: add.iter().map(|(name, value)| (name.to_string(), (*value).into())).collect(),
         remove: remove.iter().map(ToString::to_string).collect(),
     };
     let request = edits(&[("x-set", "1")], &[("x-given", "2")], &["x-gone"]);
@@ -98,6 +94,12 @@ fn headers() {
     assert_eq!(outcome.request_header("x-gone"), "");
     let response = rig.response(&outcome, 200, &[("server", "secret"), ("x-out", "0")], "body");
     assert_eq!((header(&response, "server"), header(&response, "x-out")), (String::new(), "1".to_owned()));
+    let mut secret = edits(&[], &[], &[]);
+    secret.set.push(("x-key".to_owned(), Text::Secret(Secret::new("hunter2"))));
+    let kind = Kind::Headers(Headers { request: secret, response: HeaderEdits::default() });
+    assert!(format!("{kind:?}").contains("(\"x-key\", ***)"), "{kind:?}");
+    let outcome = Rig::new(kind).request("GET", "/", &[]);
+    assert_eq!(outcome.request_header("x-key"), "hunter2", "the service sees it");
     for name in ["content-length", "transfer-encoding", "connection", "bad name"] {
         let request = edits(&[(name, "1")], &[], &[]);
         let error = Rig::fails(Kind::Headers(Headers { request, response: HeaderEdits::default() }));

@@ -24,7 +24,7 @@ pub use ids::{
 pub use listener::Listener;
 pub use middleware::{Middleware, MiddlewareKind};
 pub use process::{Admin, Logs, Metrics, Runtime};
-pub use secret::Secret;
+pub use secret::{Secret, Text};
 pub use service::{Service, ServiceKind};
 pub use site::{Route, Site};
 pub use tls::{Issuer, TlsPolicy};

@@ -1,7 +1,7 @@
 //! Middlewares: what happens to a request on its way to a service, and to the response on its way back.
 
 use crate::ids::{MiddlewareName, NodePath, ServiceName};
-use crate::secret::Secret;
+use crate::secret::{Secret, Text};
 use crate::service::StatusRanges;
 use ipnet::IpNet;
 use std::path::PathBuf;
@@ -122,8 +122,8 @@ pub struct Headers {
 /// Applied in the order remove, set, add. Names are lower-case.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HeaderEdits {
-    pub set: Vec<(String, String)>,
-    pub add: Vec<(String, String)>,
+    pub set: Vec<(String, Text)>,
+    pub add: Vec<(String, Text)>,
     pub remove: Vec<String>,
 }
 

@@ -1,6 +1,7 @@
 //! Services: where requests end.
 
 use crate::ids::{MiddlewareName, NodePath, ServiceName, TransportName};
+use crate::secret::Text;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -123,7 +124,7 @@ pub enum Probe {
         path: String,
         method: String,
         host: Option<String>,
-        headers: Vec<(String, String)>,
+        headers: Vec<(String, Text)>,
         status: StatusRanges,
     },
     /// grpc.health.v1.Health/Check over HTTP/2.
@@ -190,8 +191,8 @@ pub struct Split {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Respond {
     pub status: u16,
-    pub body: String,
-    pub headers: Vec<(String, String)>,
+    pub body: Text,
+    pub headers: Vec<(String, Text)>,
 }
 
 /// A redirect to a URL in which `{scheme}`, `{host}`, `{port}`, `{path}`, `{query}` and `{uri}` are replaced.

@@ -11,7 +11,7 @@ use pn_model::service::{
     Server, Servers, Split, StatusRanges, StickyCookie, UpstreamScheme,
 };
 use pn_model::transport::UpstreamProtocol;
-use pn_model::{Service, ServiceKind, ServiceName, TransportName, limits};
+use pn_model::{Secret, Service, ServiceKind, ServiceName, Text, TransportName, limits};
 use std::collections::HashSet;
 
 pub(super) fn lower(cx: &mut Context<'_>) {
@@ -270,17 +270,18 @@ fn split(cx: &mut Context<'_>, node: &Node) -> Option<Split> {
 
 fn respond(cx: &mut Context<'_>, table: &Table) -> Option<Respond> {
     let status = statuses(table, "status").first().map_or(200, |&(status, _)| status);
-    let body = table.str("body").unwrap_or_default().to_owned();
+    let body = table.get("body").and_then(Value::text).unwrap_or_else(|| "".into());
+    let length = body.expose().len();
     if status < 200 {
         let help = "a final response has a status of 200 or more";
         cx.error("invalid-value", table.span("status"), format!("{status} is no final response"), help);
     }
-    if matches!(status, 204 | 304) && !body.is_empty() {
+    if matches!(status, 204 | 304) && length > 0 {
         let message = format!("a response of status {status} has no body");
         cx.error("invalid-value", table.span("body"), message, "leave `body` out");
     }
-    if body.len() > limits::SYNTHETIC_BODY_BYTES {
-        let message = format!("a body of {} bytes is held in memory", body.len());
+    if length > limits::SYNTHETIC_BODY_BYTES {
+        let message = format!("a body of {length} bytes is held in memory");
         cx.error("invalid-value", table.span("body"), message, "at most 16 MiB");
     }
     Some(Respond { status, body, headers: fields(cx, table, "headers") })
@@ -315,13 +316,14 @@ fn redirect_url(text: &str) -> Result<String, Invalid> {
 }
 
 /// Names and values of header fields, in the order written.
-pub(super) fn fields(cx: &mut Context<'_>, table: &Table, key: &str) -> Vec<(String, String)> {
+pub(super) fn fields(cx: &mut Context<'_>, table: &Table, key: &str) -> Vec<(String, Text)> {
     let mut fields = Vec::new();
     for (name, entry) in table.sub(key).iter() {
         let place = Value::string(name.clone(), entry.key_span);
         let Some(name) = cx.parsed(&place, parse::header_name) else { continue };
         for item in entry.value.items() {
             let Some(value) = cx.parsed(item, parse::header_value) else { continue };
+            let value = if item.secret { Text::Secret(Secret::new(value)) } else { value.into() };
             fields.push((name.clone(), value));
         }
     }

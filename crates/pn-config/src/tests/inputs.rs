@@ -2,6 +2,7 @@
 
 use super::{Memory, findings, front_text, load_files, load_text, load_with};
 use crate::Input;
+use pn_model::{MiddlewareKind, ServiceKind};
 use proptest::prelude::*;
 use std::path::PathBuf;
 
@@ -98,6 +99,28 @@ fn secrets_are_never_shown() {
         let shown: Vec<_> = all.lines().filter(|line| line.contains(secret)).collect();
         assert!(shown.is_empty(), "{secret} is shown: {shown:#?}");
     }
+}
+
+/// Fields and bodies that came from the environment: the model has them for the data plane, and shows them to nobody.
+#[test]
+fn secrets_of_the_model_are_covered() {
+    let text = "[sites.\"x.localhost\"]\nto = \"a\"\nuse = [\"m\"]\nroutes.\"/r\".to = \"r\"\n\
+                [middlewares.m.headers]\nrequest.set.X-A = \"Bearer ${env:P}\"\nrequest.add.X-B = [\"plain\", \"${env:P}\"]\n\
+                response.set.X-C = \"${env:P}\"\n\
+                [services.a]\nservers = [\"http://a:1\"]\nhealth-check.headers.X-D = \"${env:P}\"\n\
+                [services.r]\nrespond = { body = \"${env:P}\", headers = { X-E = \"${env:P}\" } }\n";
+    let loaded = load_text(text);
+    let model = loaded.model.as_ref().unwrap_or_else(|| panic!("{}", findings(&loaded)));
+    let shown = format!("{model:?}{}", loaded.effective());
+    assert!(!shown.contains("env-of-P") && shown.contains("\"plain\""), "{shown}");
+    let MiddlewareKind::Headers(headers) = &model.middlewares["m"].kind else { panic!() };
+    assert_eq!(headers.request.set[0].1.expose(), "Bearer env-of-P");
+    let ServiceKind::Respond(respond) = &model.services["r"].kind else { panic!() };
+    assert_eq!(respond.body.expose(), "env-of-P");
+    let other = load_text(&text.replacen("Bearer ", "", 1)).model.unwrap();
+    let change = crate::diff::diff(model, &other);
+    let told = format!("{change}{}", serde_json::to_string(&change).unwrap());
+    assert!(told.contains("middleware") && !told.contains("env-of-P"), "{told}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::Built;
 use http::{HeaderName, HeaderValue};
 use pn_core::{BuildError, Env, Flow, Middleware, RequestContext, ResponseContext};
+use pn_model::Text;
 use pn_model::middleware::{FRAMING_FIELDS, HeaderEdits, Headers};
 use std::sync::Arc;
 
@@ -53,11 +54,13 @@ impl Edits {
             }
             Ok(name)
         };
-        let pair = |key: &str, (field, text): &(String, String)| {
-            let value = HeaderValue::try_from(text);
-            let value = value.map_err(|_| {
+        let pair = |key: &str, (field, text): &(String, Text)| {
+            let value = HeaderValue::try_from(text.expose());
+            let mut value = value.map_err(|_| {
                 BuildError::new(["headers", side, key, field], "a field value has no such characters")
             })?;
+            // Not shown by Debug, and never put into a table of HTTP/2 (RFC 7541 section 7.1.3).
+            value.set_sensitive(text.is_secret());
             Ok((name(key, field)?, value))
         };
         Ok(Self {

@@ -197,7 +197,7 @@ fn graph(kind: MiddlewareKind, state: &StateRegistry) -> Result<RouterGraph, Str
     let spec = Spec { name: "m".into(), kind, path: NodePath::of(["middlewares", "m"]) };
     let respond = |name: &str| Service {
         name: name.into(),
-        kind: ServiceKind::Respond(Respond { status: 200, body: String::new(), headers: Vec::new() }),
+        kind: ServiceKind::Respond(Respond { status: 200, body: "".into(), headers: Vec::new() }),
         middlewares: Vec::new(),
         path: NodePath::of(["services", name]),
     };

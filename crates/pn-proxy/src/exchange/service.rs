@@ -211,12 +211,12 @@ fn target(cx: &RequestContext) -> Result<Uri, ProxyError> {
 
 fn respond_with(respond: &Respond) -> Reply {
     let status = StatusCode::from_u16(respond.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut reply = match respond.body.as_str() {
+    let mut reply = match respond.body.expose() {
         "" => Reply::new(status),
         body => Reply::text(status, body.to_owned()),
     };
     for (name, value) in &respond.headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value.expose())) {
             reply.headers.insert(name, value);
         }
     }

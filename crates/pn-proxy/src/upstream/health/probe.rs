@@ -14,6 +14,7 @@ use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AG
 use http::uri::PathAndQuery;
 use http::{Method, Request, Uri, Version};
 use pn_core::ProxyError;
+use pn_model::Text;
 use pn_model::service::Probe;
 use std::error::Error;
 use std::rc::Rc;
@@ -54,7 +55,7 @@ struct Asked<'a> {
     path: &'a str,
     method: &'a str,
     host: Option<&'a str>,
-    headers: &'a [(String, String)],
+    headers: &'a [(String, Text)],
 }
 
 async fn http_status(
@@ -88,12 +89,12 @@ async fn http_status(
     answer.map(|response| response.status().as_u16()).map_err(|broken| describe(&broken.error))
 }
 
-fn headers(given: &[(String, String)]) -> Result<HeaderMap, String> {
+fn headers(given: &[(String, Text)]) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::with_capacity(given.len() + 3);
     headers.insert(USER_AGENT, AGENT);
     for (name, value) in given {
         let name = HeaderName::try_from(name).map_err(|error| error.to_string())?;
-        headers.insert(name, HeaderValue::try_from(value).map_err(|error| error.to_string())?);
+        headers.insert(name, HeaderValue::try_from(value.expose()).map_err(|error| error.to_string())?);
     }
     Ok(headers)
 }
