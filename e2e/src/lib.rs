@@ -2,7 +2,9 @@
 //! or hand-written peers. Nothing of the proxy's own crates is linked in; what several subjects share lives here.
 
 mod front;
+mod held;
 mod seen;
 
 pub use front::{Front, LISTENERS};
+pub use held::Held;
 pub use seen::{Seen, read_request, requests};
