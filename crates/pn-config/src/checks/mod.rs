@@ -9,6 +9,7 @@ mod files;
 mod listeners;
 mod pem;
 mod proxies;
+mod reach;
 #[cfg(test)]
 mod tests;
 
@@ -20,5 +21,6 @@ pub(crate) fn run(cx: &mut Context<'_>) {
     assertions::prove(cx);
     files::run(cx);
     proxies::run(cx);
+    reach::run(cx);
     doubts::run(cx);
 }

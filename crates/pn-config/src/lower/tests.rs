@@ -154,7 +154,7 @@ fn rules_are_listed_under_the_sites_of_their_branches() {
         [routes.three]
         rule = "Host(`a.lan`)"
         unset = ["use"]
-        to = "@api"
+        to = "@ping"
         [middlewares]
         site.body-limit = "1MiB"
         own.add-prefix = "/x"
@@ -167,7 +167,7 @@ fn rules_are_listed_under_the_sites_of_their_branches() {
          a.lan b.lan [web websecure] Redirect internal CA\n\
          \x20 a.lan/* = /*: site -> @whoami\n\
          \x20 one = or of 2: site own -> @whoami\n\
-         \x20 three = Host(Exact(\"a.lan\")):  -> @api\n\
+         \x20 three = Host(Exact(\"a.lan\")):  -> @ping\n\
          c.lan [web websecure] Redirect internal CA\n\
          \x20 one = or of 2: own -> @whoami\n"
     );
