@@ -117,13 +117,21 @@ impl Finding {
         let remedy = help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
         Self {
             severity,
-            code: "refused".to_owned(),
+            code: code(severity).to_owned(),
             message: message.to_owned(),
             place: None,
             rendered: format!("{word}: {place}{message}{remedy}"),
             node,
             help: help.map(str::to_owned),
         }
+    }
+}
+
+/// Of what later stages than reading find.
+pub(crate) fn code(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "refused",
+        Severity::Warning => "doubtful",
     }
 }
 

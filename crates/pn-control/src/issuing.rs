@@ -17,11 +17,11 @@ const RETRY: Duration = Duration::from_secs(60);
 
 /// Whoever makes certificates for the control plane.
 pub trait Issuing: Send {
-    /// Sees to it that every name that the model wants from an issuer has a certificate in the store. What is added
-    /// for a model that is then refused does no harm: no site leads to it.
+    /// Sees to it that every name that the model wants from an issuer has a certificate in the store. When the model is
+    /// then refused, [`Self::settle`] for the running one takes back what was added.
     fn ensure(&mut self, model: &Model) -> Result<(), Vec<PrepareError>>;
 
-    /// The model runs: what no site wants any more may go.
+    /// The model runs: what no site of it wants may go.
     fn settle(&mut self, model: &Model);
 
     /// Makes again what is due. What fails is logged and tried again.
@@ -232,5 +232,31 @@ mod tests {
         issuing.settle(&other);
         assert_eq!(has(["a.localhost", "b.localhost"]), [false, true]);
         assert!(issuing.due().unwrap() > Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn what_was_issued_for_a_refused_model_is_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = Arc::new(StateDir::open(&dir.path().join("state")).unwrap());
+        let store = Arc::new(CertificateStore::new());
+        let mut issuing = InternalIssuing::new(state, Arc::clone(&store), Arc::new(DefaultTimeProvider));
+        let running = model("[sites.\"a.localhost\"]\nto = \"@ping\"\n");
+        issuing.ensure(&running).unwrap();
+        issuing.settle(&running);
+        let before = store.get("a.localhost").unwrap();
+        let leaves = || std::fs::read_dir(dir.path().join("state/internal-ca/leaves")).unwrap().count();
+        assert_eq!(leaves(), 1);
+        // The same name in another certificate, and a name more.
+        let refused = model(
+            "[sites.\"a.localhost\"]\nto = \"@ping\"\nsan-group = \"g\"\n[sites.\"b.localhost\"]\nto = \"@ping\"\nsan-group = \"g\"\n",
+        );
+        issuing.ensure(&refused).unwrap();
+        assert_eq!(before.cert, store.get("a.localhost").unwrap().cert, "the running model's own stays");
+        assert!(store.get("b.localhost").is_some());
+        assert_eq!(leaves(), 2);
+        issuing.settle(&running);
+        assert_eq!(before.cert, store.get("a.localhost").unwrap().cert);
+        assert!(store.get("b.localhost").is_none());
+        assert_eq!(leaves(), 1, "and no file is left behind");
     }
 }

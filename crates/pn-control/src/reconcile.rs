@@ -8,7 +8,8 @@ use crate::issuing::Issuing;
 use crate::status::{Reload, Status, StatusSource};
 use crate::summary::{inventory, summary};
 use pn_core::{
-    CompileError, DataPlane, Factories, GraphPublisher, PrepareError, Prepared, RouterGraph, StateRegistry,
+    CompileError, DataPlane, Factories, GraphPublisher, PrepareError, PrepareWarning, Prepared, RouterGraph,
+    StateRegistry,
 };
 use pn_model::Runtime;
 use std::fmt;
@@ -204,10 +205,21 @@ impl Reconciler {
             }
         }
         match prepared {
-            Ok(prepared) if errors.is_empty() => {
+            Ok(mut prepared) if errors.is_empty() => {
+                add_new(&mut warnings, prepared.take_warnings(), candidate);
                 Ok(Built { graph: compiled.graph, prepared, changes, warnings })
             }
-            _ => Err(errors.iter().map(|error| prepare_finding(candidate, error)).collect()),
+            _ => {
+                self.take_back_certificates();
+                Err(errors.iter().map(|error| prepare_finding(candidate, error)).collect())
+            }
+        }
+    }
+
+    /// What was issued for a model that is refused goes again.
+    fn take_back_certificates(&mut self) {
+        if let Some(running) = self.history.newest() {
+            self.issuing.settle(&running.candidate.model);
         }
     }
 
@@ -278,6 +290,16 @@ fn compile_finding(candidate: &Candidate, severity: Severity, error: &CompileErr
 
 fn prepare_finding(candidate: &Candidate, error: &PrepareError) -> Finding {
     candidate.texts.finding(Severity::Error, &error.at, &error.message, error.help.as_deref())
+}
+
+/// Reading and preparing look at the same certificates: what has been said of a place is not said again.
+fn add_new(warnings: &mut Vec<Finding>, prepared: Vec<PrepareWarning>, candidate: &Candidate) {
+    for PrepareWarning { at, message } in prepared {
+        let found = candidate.texts.finding(Severity::Warning, &at, &message, None);
+        if found.place.is_none() || warnings.iter().all(|known| known.place != found.place) {
+            warnings.push(found);
+        }
+    }
 }
 
 fn nowhere(message: &str, help: &str) -> Finding {

@@ -2,7 +2,8 @@
 
 use crate::*;
 use pn_core::{
-    DataPlane, Factories, GraphPublisher, GraphSource, PrepareError, Prepared, RouterGraph, StateRegistry,
+    DataPlane, Factories, GraphPublisher, GraphSource, PrepareError, PrepareWarning, Prepared, RouterGraph,
+    StateRegistry,
 };
 use pn_model::{Issuer, Model, NodePath, Runtime, tls::IssuerKind};
 use std::path::PathBuf;
@@ -56,6 +57,7 @@ impl Locate for Unplaced {
 #[derive(Default, Clone)]
 struct Fake {
     refuses: Arc<Mutex<Option<String>>>,
+    warns: Arc<Mutex<Vec<PrepareWarning>>>,
     prepared: Arc<AtomicUsize>,
 }
 
@@ -79,7 +81,8 @@ impl Fake {
 
 impl DataPlane for Fake {
     fn prepare(&self, _: &RouterGraph) -> Result<Prepared, Vec<PrepareError>> {
-        self.say().map(|()| Prepared::new(Arc::new(())))
+        let warnings = self.warns.lock().unwrap().clone();
+        self.say().map(|()| Prepared::new(Arc::new(())).with_warnings(warnings))
     }
 }
 
@@ -235,6 +238,58 @@ fn whatever_refuses_leaves_everything_as_it_was_and_says_why() {
         assert_eq!(generation(&rig.reload()), 2, "{message}: mended");
         assert!(rig.control.status().last_reload.as_ref().unwrap().success);
     }
+}
+
+/// Notes for how many issuers it was asked.
+#[derive(Clone, Default)]
+struct Noting(Arc<Mutex<Vec<String>>>);
+
+impl Issuing for Noting {
+    fn ensure(&mut self, model: &Model) -> Result<(), Vec<PrepareError>> {
+        self.0.lock().unwrap().push(format!("ensure {}", model.issuers.len()));
+        Ok(())
+    }
+
+    fn settle(&mut self, model: &Model) {
+        self.0.lock().unwrap().push(format!("settle {}", model.issuers.len()));
+    }
+
+    fn renew(&mut self) {}
+
+    fn due(&self) -> Option<Duration> {
+        None
+    }
+}
+
+#[test]
+fn certificates_for_a_refused_change_are_taken_back() {
+    let (cell, plane, follower, noting) =
+        (Cell::default(), Fake::default(), FakeFollower::default(), Noting::default());
+    cell.set(Ok(model(1)));
+    let (mut parts, _source) = parts(&cell, None, &plane, &follower, None);
+    parts.issuing = Box::new(noting.clone());
+    let (control, thread) = start(parts, &cell).unwrap();
+    cell.set(Ok(model(2)));
+    plane.refuse(Some("port is taken"));
+    assert!(matches!(wait(control.reload(Trigger::Api)).unwrap(), Outcome::Refused(_)));
+    assert_eq!(*noting.0.lock().unwrap(), ["ensure 1", "settle 1", "ensure 2", "settle 1"]);
+    thread.stop();
+}
+
+#[test]
+fn what_the_data_plane_doubts_is_in_the_status() {
+    let rig = Rig::new(model(0));
+    let at = NodePath::of(["sites", "a", "certificate", "cert"]);
+    *rig.plane.warns.lock().unwrap() = vec![PrepareWarning { at, message: "expires in 3 days".to_owned() }];
+    rig.cell.set(Ok(model(1)));
+    rig.reload();
+    let warnings = rig.control.status().warnings.clone();
+    assert_eq!(warnings.len(), 1);
+    assert_eq!(warnings[0].rendered, "warning: sites.a.certificate.cert: expires in 3 days");
+    rig.plane.warns.lock().unwrap().clear();
+    rig.cell.set(Ok(model(2)));
+    rig.reload();
+    assert_eq!(rig.control.status().warnings, []);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! From a value of the model to its place in the texts: how findings of all stages look.
 
-use crate::candidate::{Finding, Locate, Place, Severity};
+use crate::candidate::{Finding, Locate, Place, Severity, code};
 use crate::kept::Recorder;
 use crate::provider::{Environment, FileProvider};
 use pn_config::{Diagnostic, Label, Loaded};
@@ -95,7 +95,7 @@ fn located(loaded: &Loaded, severity: Severity, at: &NodePath, message: &str, he
             Severity::Error => pn_config::Severity::Error,
             Severity::Warning => pn_config::Severity::Warning,
         },
-        code: "refused",
+        code: code(severity),
         // Where nobody wrote the value, its path has to say what is meant.
         message: if span.is_none() && !node.is_empty() {
             format!("{node}: {message}")

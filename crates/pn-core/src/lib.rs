@@ -25,7 +25,7 @@ pub use error::{ErrorKind, ProxyError, Side};
 pub use factory::{BuildContext, BuildError, Factories, MiddlewareFactory};
 pub use graph::{CompileError, Compiled, RouterGraph, compile};
 pub use middleware::{Dispatch, Env, Flow, LocalFuture, Middleware, Stack};
-pub use plane::{DataPlane, PrepareError, Prepared};
+pub use plane::{DataPlane, PrepareError, PrepareWarning, Prepared};
 pub use publish::{Current, Generation, GraphPublisher, GraphReader, GraphSource};
 pub use reply::Reply;
 pub use state::{StateKey, StateRegistry};

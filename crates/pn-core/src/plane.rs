@@ -14,11 +14,25 @@ pub trait DataPlane: Send + Sync {
 }
 
 /// What the data plane made ready for one graph. Workers find it beside the graph, by its type.
-pub struct Prepared(pub(crate) Arc<dyn Any + Send + Sync>);
+pub struct Prepared {
+    pub(crate) made: Arc<dyn Any + Send + Sync>,
+    warnings: Vec<PrepareWarning>,
+}
 
 impl Prepared {
     pub fn new(made: Arc<dyn Any + Send + Sync>) -> Self {
-        Self(made)
+        Self { made, warnings: Vec::new() }
+    }
+
+    /// With what works and should be looked at, for the log and the API.
+    #[must_use]
+    pub fn with_warnings(self, warnings: Vec<PrepareWarning>) -> Self {
+        Self { warnings, ..self }
+    }
+
+    /// Takes the warnings out.
+    pub fn take_warnings(&mut self) -> Vec<PrepareWarning> {
+        std::mem::take(&mut self.warnings)
     }
 }
 
@@ -35,4 +49,11 @@ pub struct PrepareError {
     pub at: NodePath,
     pub message: String,
     pub help: Option<String>,
+}
+
+/// Something that works here and should be looked at: a certificate that ends soon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrepareWarning {
+    pub at: NodePath,
+    pub message: String,
 }

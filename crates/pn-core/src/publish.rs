@@ -35,12 +35,12 @@ impl Generation {
 
     /// What the data plane prepared, by its type.
     pub fn prepared<T: Any + Send + Sync>(&self) -> Option<&T> {
-        self.prepared.0.downcast_ref()
+        self.prepared.made.downcast_ref()
     }
 
     /// The same, shared: what a connection keeps when it lets the graph go.
     pub fn prepared_arc<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        Arc::clone(&self.prepared.0).downcast().ok()
+        Arc::clone(&self.prepared.made).downcast().ok()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can be wrong with the TLS of a configuration, each with its place and a remedy.
 
-use pn_core::PrepareError;
+use pn_core::{PrepareError, PrepareWarning};
 use pn_model::NodePath;
 use std::path::Path;
 
@@ -108,6 +108,12 @@ impl From<TlsError> for PrepareError {
     fn from(error: TlsError) -> Self {
         let help = Some(error.help());
         Self { message: error.kind.to_string(), at: error.at, help }
+    }
+}
+
+impl From<&TlsWarning> for PrepareWarning {
+    fn from(warning: &TlsWarning) -> Self {
+        Self { at: warning.at.clone(), message: warning.message.clone() }
     }
 }
 

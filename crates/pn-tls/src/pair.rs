@@ -89,7 +89,7 @@ pub(crate) fn load_pairs(
         let place = if files_of_site.len() == 1 { at.clone() } else { at.child(format!("[{i}]")) };
         match load_pair(files, provider, pem) {
             Ok((pair, facts)) => {
-                warn_of_expiry(&facts, &files.cert, &place, now, reports);
+                warn_of_expiry(&facts, &files.cert, &place.child("cert"), now, reports);
                 pairs.push(pair);
             }
             Err(kind) => reports.error(place, kind),

@@ -295,6 +295,34 @@ fn what_cannot_run_here_ends_the_start_with_its_place() {
     assert_eq!(running.ends(), 1);
 }
 
+/// An expired certificate, which reading finds, and a client authentication without effect, which only building TLS does.
+#[test]
+fn doubts_about_tls_reach_the_log_the_status_and_the_metrics() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut old = rcgen::CertificateParams::new(vec!["old.example".to_owned()]).unwrap();
+    (old.not_before, old.not_after) = (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2021, 1, 1));
+    let [cert, key_file] = ["old.pem", "old.key"].map(|name| dir.path().join(name));
+    std::fs::write(&cert, old.self_signed(&key).unwrap().pem()).unwrap();
+    std::fs::write(&key_file, key.serialize_pem()).unwrap();
+    let body = format!(
+        "[sites.\"old.example\"]\nto = \"@ping\"\ntls-policy = \"ask\"\ncertificate = {{ cert = {cert:?}, key = {key_file:?} }}\n\
+         [tls-policies.ask.client-auth]\nmode = \"request\"\nroots = [{cert:?}]\n"
+    );
+    let mut running = Running::spawn(dir, &body, [free(), free(), free()], &[]);
+    let expired = running.logged("the certificate expired");
+    assert!(expired.contains("WARN") && expired.contains("proxy-now.toml:12:24"), "{expired}");
+    running.logged("this mode verifies nothing");
+    let running = running.ready();
+    let status = running.admin("GET", "/api/status");
+    assert_eq!(status.matches("\"message\": \"the certificate expired").count(), 1, "said once: {status}");
+    assert!(status.contains("\"message\": \"this mode verifies nothing"), "{status}");
+    let metrics = running.admin("GET", "/metrics");
+    let own = |line: &&str| line.starts_with("traefik_tls_certs_not_after{cn=\"old.example\",serial=\"");
+    let line = metrics.lines().find(own).unwrap();
+    assert!(line.ends_with("sans=\"old.example\"} 1609459200"), "{line}");
+}
+
 #[test]
 fn built_in_services_show_the_process() {
     let body = "[sites.\"app.localhost\"]\nhttps = \"off\"\nto = \"@ping\"\nroutes.\"/api/*\" = { to = \"@api\" }\nroutes.\"/metrics\" = { to = \"@metrics\" }\n";

@@ -5,7 +5,7 @@ use super::{Plane, PlaneState};
 use crate::access_log::{Log, Sink};
 use crate::upstream::ClientConfigs;
 use ahash::HashMap;
-use pn_core::{DataPlane, PrepareError, Prepared, RouterGraph};
+use pn_core::{DataPlane, PrepareError, PrepareWarning, Prepared, RouterGraph};
 use pn_model::NodePath;
 use pn_model::listener::BindAddress;
 use pn_tls::{TlsListener, TlsSite, TlsTable};
@@ -29,14 +29,10 @@ impl DataPlane for Plane {
             Some(tls) if errors.is_empty() => {
                 self.remember(&sockets);
                 let policies = tls.site_policies().into();
-                Ok(Prepared::new(Arc::new(PlaneState {
-                    tls,
-                    policies,
-                    upstream_tls,
-                    access_log,
-                    sockets,
-                    gates: gates.collect(),
-                })))
+                let warnings = tls.warnings().iter().map(PrepareWarning::from).collect();
+                let made =
+                    PlaneState { tls, policies, upstream_tls, access_log, sockets, gates: gates.collect() };
+                Ok(Prepared::new(Arc::new(made)).with_warnings(warnings))
             }
             _ => Err(errors),
         }
