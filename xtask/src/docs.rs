@@ -1,5 +1,5 @@
-//! The generated part of the documentation, docs/reference. The crates that own the facts write it: a crate's test
-//! `tests/reference.rs` compares what is committed with what the code says, and writes it when asked to.
+//! The generated part of the documentation: docs/reference, and docs/conformance.md. Who owns the facts writes them: a
+//! test of theirs compares what is committed with what the code says, and writes it when asked to.
 
 use std::fs;
 
@@ -7,24 +7,39 @@ use anyhow::{Context, Result};
 
 use crate::process::{MINUTE, cargo, root, run as run_command};
 
-/// What such a test takes as the order to write.
-const UPDATE: &str = "UPDATE_REFERENCE";
+/// A test that owns a page, and the variable that it takes as the order to write.
+struct Page {
+    arguments: Vec<String>,
+    order: &'static str,
+}
 
 pub(crate) fn run(check: bool) -> Result<()> {
-    for package in owners()? {
-        let mut test = cargo(&["test", "--quiet", "--package", &package, "--test", "reference"]);
+    for page in pages()? {
+        let mut test = cargo(&["test", "--quiet"]);
+        test.args(&page.arguments);
         if check {
-            test.env_remove(UPDATE);
+            test.env_remove(page.order);
         } else {
-            test.env(UPDATE, "1");
+            test.env(page.order, "1");
         }
-        run_command(&mut test, 15 * MINUTE).with_context(|| format!("the reference of {package}"))?;
+        run_command(&mut test, 15 * MINUTE).with_context(|| page.arguments.join(" "))?;
     }
     Ok(())
 }
 
-/// The crates that have something to write.
-fn owners() -> Result<Vec<String>> {
+/// The references of the crates that have one, and the list of the conformance cases.
+fn pages() -> Result<Vec<Page>> {
+    let page = |text: String, order| Page { arguments: text.split(' ').map(str::to_owned).collect(), order };
+    let mut pages: Vec<Page> = references()?
+        .into_iter()
+        .map(|package| page(format!("--package {package} --test reference"), "UPDATE_REFERENCE"))
+        .collect();
+    let list = "--package proxy-now-e2e --test conformance the_list_is_that_of_the_tables";
+    pages.push(page(list.to_owned(), "UPDATE_CONFORMANCE"));
+    Ok(pages)
+}
+
+fn references() -> Result<Vec<String>> {
     let mut owners = Vec::new();
     for entry in fs::read_dir(root().join("crates"))? {
         let entry = entry?;
@@ -34,4 +49,26 @@ fn owners() -> Result<Vec<String>> {
     }
     owners.sort();
     Ok(owners)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The variables are those that the tests look at, so that `docs` does not silently only compare.
+    #[test]
+    fn every_page_has_a_test_that_takes_the_order() {
+        let orders: Vec<_> =
+            pages().unwrap().iter().map(|page| (page.arguments.join(" "), page.order)).collect();
+        assert_eq!(orders.len(), 2, "{orders:?}");
+        for (file, order) in [
+            ("crates/pn-config/tests/reference.rs", orders[0].1),
+            ("e2e/tests/conformance/list.rs", orders[1].1),
+        ] {
+            assert!(
+                fs::read_to_string(root().join(file)).unwrap().contains(order),
+                "{file} knows no {order}"
+            );
+        }
+    }
 }

@@ -61,13 +61,13 @@ enum Task {
         #[command(subcommand)]
         bench: Option<bench::Bench>,
     },
-    /// Write the generated part of the documentation, docs/reference
+    /// Write the generated part of the documentation: docs/reference and docs/conformance.md
     Docs {
         /// Write nothing; fail if a file is not what would be written
         #[arg(long)]
         check: bool,
     },
-    /// Run each fuzz target for a while; needs a nightly toolchain and cargo-fuzz
+    /// Run each fuzz target for a while; needs a nightly toolchain, and installs cargo-fuzz where it is missing
     Fuzz {
         /// Seconds a target
         #[arg(long, default_value_t = 30)]

@@ -14,7 +14,7 @@ const LEAST: usize = 150;
 const HEAD: &str = "# Conformance\n\n\
     What the suite shows against hostile clients and hostile upstreams: the real binary, real sockets, bytes by hand.\n\
     Each row is a section of a specification and a behaviour, and is a case of `e2e/tests/conformance`.\n\
-    Written by `UPDATE_CONFORMANCE=1 cargo test -p proxy-now-e2e --test conformance list`; a test fails when it drifts.\n";
+    Written by `cargo xtask docs`; a test fails when it drifts.\n";
 
 #[test]
 fn the_list_is_that_of_the_tables() {
@@ -24,10 +24,7 @@ fn the_list_is_that_of_the_tables() {
         fs::write(&path, &list).expect("docs/conformance.md");
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        written == list,
-        "docs/conformance.md is not up to date: set UPDATE_CONFORMANCE=1 and run this again"
-    );
+    assert!(written == list, "docs/conformance.md is not up to date: `cargo xtask docs` writes it");
 }
 
 #[test]
