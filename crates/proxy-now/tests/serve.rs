@@ -295,6 +295,56 @@ fn what_cannot_run_here_ends_the_start_with_its_place() {
     assert_eq!(running.ends(), 1);
 }
 
+/// A marked secret in every place that takes one, through a start, a refused change and every page.
+#[test]
+fn a_secret_is_shown_nowhere() {
+    const SECRET: &str = "marked-hunter2";
+    const HASH: &str = "TdVrmc0q3markedhunter21vaQSiWdW";
+    let dir = tempfile::tempdir().unwrap();
+    let [token, hash] = ["token", "hash"].map(|name| dir.path().join(name).display().to_string());
+    std::fs::write(&token, SECRET).unwrap();
+    std::fs::write(&hash, format!("amy:$2y$05$abcdefghijklmnopqrstuu{HASH}")).unwrap();
+    let body = format!(
+        "[logs]\nlevel = \"trace\"\n[sites.\"app.localhost\"]\nhttps = \"off\"\nto = \"a\"\nuse = [\"mark\", \"gate\"]\n\
+         [middlewares.mark.headers]\nrequest.set.Authorization = \"Bearer ${{file:{token}}}\"\nresponse.set.X-A = \"${{file:{token}}}\"\n\
+         [middlewares.gate]\nbasic-auth.users = [\"${{file:{hash}}}\"]\n\
+         [services.a]\nrespond = {{ body = \"${{file:{token}}}\", headers = {{ X-B = \"${{file:{token}}}\" }} }}\n"
+    );
+    let mut running = Running::spawn(dir, &body, [free(), free(), free()], &[]).ready();
+    assert!(running.get("app.localhost", "/").starts_with("HTTP/1.1 401"));
+    let broken = format!(
+        "{body}[services.b]\nservers = [\"${{file:{token}}}\"]\nhost-header = \"a ${{file:{token}}}\"\n"
+    );
+    running.write(&broken, free());
+    running.logged("configuration refused");
+    let mut shown = running.seen.join("\n");
+    for page in ["status", "config", "history", "graph", "services", "routes", "sites", "certificates"] {
+        shown += &running.admin("GET", &format!("/api/{page}"));
+    }
+    shown += &running.admin("GET", "/metrics");
+    let good = running.config.with_file_name("good.toml");
+    std::fs::write(&good, text(&body, [free(), free(), free()])).unwrap();
+    let (good, bad) = (good.display().to_string(), running.config.display().to_string());
+    for command in [
+        &["check", &good][..],
+        &["check", "--format", "json", &bad],
+        &["explain", &good, "middlewares.mark"],
+        &["explain", &good, "middlewares.gate"],
+        &["explain", &good, "services.a"],
+        &["diff", &good, &bad],
+        &["status", "--address", &running.admin.to_string()],
+    ] {
+        let ran = Command::new(env!("CARGO_BIN_EXE_proxy-now")).args(command).output().unwrap();
+        shown += &String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat());
+    }
+    assert!(shown.contains("***") && shown.contains("this value is refused"), "{shown}");
+    let lines: Vec<_> = shown.lines().filter(|line| line.contains(SECRET) || line.contains(HASH)).collect();
+    assert!(lines.is_empty(), "{lines:#?}");
+    let kept =
+        std::fs::read_to_string(running.config.with_file_name("state").join("last-good.json")).unwrap();
+    assert!(kept.contains("${file:") && !kept.contains(SECRET) && !kept.contains(HASH), "{kept}");
+}
+
 /// An expired certificate, which reading finds, and a client authentication without effect, which only building TLS does.
 #[test]
 fn doubts_about_tls_reach_the_log_the_status_and_the_metrics() {
