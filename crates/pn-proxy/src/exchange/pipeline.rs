@@ -21,6 +21,11 @@ impl Pipeline {
         self.filters.is_empty()
     }
 
+    /// Whether nothing more will come out: nothing is ready, and no filter may still hold something.
+    pub(crate) fn is_done(&self) -> bool {
+        self.filters.is_empty() && self.ready.is_empty()
+    }
+
     /// Whether the body may come out longer or shorter than it went in.
     pub(crate) fn changes_length(&self) -> bool {
         self.filters.iter().any(|filter| filter.changes_length())
@@ -35,7 +40,7 @@ impl Pipeline {
         feed(&mut self.filters, piece, &mut self.ready)
     }
 
-    /// The body has ended: each filter gives up what it held, to those behind it.
+    /// The body has ended: each filter gives up what it held, to those behind it, and goes.
     pub(crate) fn finish(&mut self) -> Result<(), ProxyError> {
         let mut rest = self.filters.as_mut_slice();
         while let Some((filter, behind)) = rest.split_first_mut() {
@@ -46,6 +51,7 @@ impl Pipeline {
             }
             rest = behind;
         }
+        self.filters.clear();
         Ok(())
     }
 }

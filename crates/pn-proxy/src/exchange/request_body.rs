@@ -101,10 +101,11 @@ impl RequestBody {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Source::Incoming(incoming) => {
-                let Poll::Ready(mut frame) = Pin::new(incoming).poll_frame(cx) else {
+                let Poll::Ready(mut frame) = Pin::new(&mut *incoming).poll_frame(cx) else {
                     return self.progress.poll_late(cx).map(|error| Some(Err(error)));
                 };
-                if frame.is_none() {
+                // Of a body of known length the end is known with its last piece. Nobody may ask for more then.
+                if frame.is_none() || incoming.is_end_stream() {
                     self.source = Source::Ended;
                 }
                 if let Some(Ok(frame)) = &mut frame {
@@ -142,7 +143,7 @@ impl Body for RequestBody {
                 return Poll::Ready(this.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
             }
             let passed = match ready!(this.poll_source(cx)) {
-                None => this.pipeline.finish(),
+                None => Ok(()),
                 Some(Err(error)) => Err(error),
                 Some(Ok(frame)) if this.pipeline.is_empty() => return Poll::Ready(Some(Ok(frame))),
                 Some(Ok(frame)) => match frame.into_data() {
@@ -153,6 +154,8 @@ impl Body for RequestBody {
                     }
                 },
             };
+            let ended = matches!(this.source, Source::Ended);
+            let passed = if ended { passed.and_then(|()| this.pipeline.finish()) } else { passed };
             if let Err(error) = passed {
                 return this.fail(error);
             }
@@ -160,13 +163,13 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.source, Source::Ended) && self.trailers.is_none() && self.pipeline.is_empty()
+        matches!(self.source, Source::Ended) && self.trailers.is_none() && self.pipeline.is_done()
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             _ if self.pipeline.changes_length() => SizeHint::default(),
-            Source::Ended if self.pipeline.is_empty() => SizeHint::with_exact(0),
+            Source::Ended if self.pipeline.is_done() => SizeHint::with_exact(0),
             Source::Ended => SizeHint::default(),
             Source::Memory(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Source::Incoming(incoming) => incoming.size_hint(),
