@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::Context;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 pub(super) struct Pool {
     pub(super) target: Target,
@@ -85,26 +85,28 @@ impl Pool {
         if let Some(lease) = self.take(want) {
             return Ok(lease);
         }
-        let obtained = timeout(self.target.connect, Box::pin(self.obtain(names, want))).await;
-        // Dialing has a timeout of its own, of the same length, which ends first unless there was a wait before it.
-        obtained.unwrap_or_else(|_| Err(ProxyError::new(ErrorKind::ConnectionLimit).unsent()))
+        Box::pin(self.obtain(names, want)).await
     }
 
+    /// Dialing has a time of its own, and says itself what took too long; a wait before it may last as long.
     async fn obtain(self: &Rc<Self>, names: &Rc<Names>, want: Want) -> Result<Lease, ProxyError> {
+        let deadline = Instant::now() + self.target.connect;
         loop {
             if let Some(lease) = self.take(want) {
                 return Ok(lease);
             }
             let shares = self.may_share() && !want.upgrade && self.speaks.get() != Speaks::H1;
             if shares && self.opening.get() {
-                self.opened.notified().await;
+                let opened = timeout_at(deadline, self.opened.notified()).await;
+                opened.map_err(|_| too_late(ErrorKind::ConnectionTimeout))?;
                 match self.failed.get() {
                     Some(kind) => return Err(ProxyError::new(kind).unsent()),
                     None => continue,
                 }
             }
             let Some(place) = self.room.enter() else {
-                self.room.wait().await?;
+                let waited = timeout_at(deadline, self.room.wait()).await;
+                waited.map_err(|_| too_late(ErrorKind::ConnectionLimit))??;
                 continue;
             };
             let _opening = shares.then(|| Opening::new(self));
@@ -123,7 +125,8 @@ impl Pool {
         if !h2 {
             return Ok(Lease::H1(H1::open(stream, peer, place).await?));
         }
-        let connection = H2::open(stream, peer, &self.room, place).await?;
+        let opened = timeout(self.target.connect, H2::open(stream, peer, &self.room, place)).await;
+        let connection = opened.map_err(|_| too_late(ErrorKind::ConnectionTimeout))??;
         let stream = connection.stream();
         if self.may_share() && !self.retired.get() {
             connection.idle_since.set(self.keeper.now());
@@ -218,6 +221,10 @@ impl Pool {
         self.kept.set(left);
         left
     }
+}
+
+fn too_late(kind: ErrorKind) -> ProxyError {
+    ProxyError::new(kind).unsent()
 }
 
 /// Lets those go on who wait for a connection, however the opening ends.
