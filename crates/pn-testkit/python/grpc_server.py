@@ -4,10 +4,12 @@
 of a stream as it comes, /test.Echo/Sum adds up how long they are; every call ends with the trailer `x-end: done`.
 /test.Echo/Fail ends with RESOURCE_EXHAUSTED and a trailer of bytes; /test.Echo/Hang never ends by itself, and what
 became of it is printed as `hang ended, SECONDS left`.
-Health is served as grpc.health.v1; with --not-serving it says so.
+Health is served as grpc.health.v1; with --not-serving it says so. SIGUSR1 makes it say so from then on, SIGUSR2 the
+opposite. --service adds a service of that name to the answers of health, --name is put before the answers of Unary.
 """
 
 import argparse
+import signal
 import threading
 from concurrent import futures
 
@@ -15,9 +17,12 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 
-def unary(request, context):
-    end(context)
-    return request
+def unary(name):
+    def answer(request, context):
+        end(context)
+        return name.encode() + request
+
+    return answer
 
 
 def count(request, context):
@@ -66,11 +71,13 @@ def main():
     parser.add_argument("--cert")
     parser.add_argument("--key")
     parser.add_argument("--not-serving", action="store_true")
+    parser.add_argument("--service", default="")
+    parser.add_argument("--name", default="")
     options = parser.parse_args()
 
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test.Echo", {
-        "Unary": grpc.unary_unary_rpc_method_handler(unary),
+        "Unary": grpc.unary_unary_rpc_method_handler(unary(options.name)),
         "Count": grpc.unary_stream_rpc_method_handler(count),
         "Chat": grpc.stream_stream_rpc_method_handler(chat),
         "Sum": grpc.stream_unary_rpc_method_handler(total),
@@ -79,7 +86,10 @@ def main():
     })])
     servicer = health.HealthServicer()
     kinds = health_pb2.HealthCheckResponse
-    servicer.set("", kinds.NOT_SERVING if options.not_serving else kinds.SERVING)
+    tell = lambda state: lambda *_: [servicer.set(name, state) for name in {"", options.service}]
+    tell(kinds.NOT_SERVING if options.not_serving else kinds.SERVING)()
+    signal.signal(signal.SIGUSR1, tell(kinds.NOT_SERVING))
+    signal.signal(signal.SIGUSR2, tell(kinds.SERVING))
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     address = f"127.0.0.1:{options.port}"
     if options.cert:

@@ -33,7 +33,7 @@ pub use http1::{RawResponse, parse_response};
 pub use metrics::Metrics;
 pub use nginx::Nginx;
 pub use origin::{Origin, Recorded};
-pub use port::free_port;
+pub use port::{DeafPort, free_port};
 pub use process::{Finished, Peer, Signal, find_program};
 pub use proxy::{Proxy, Reload, Setup};
 pub use python::{python, python_server};

@@ -1,10 +1,13 @@
-//! Ports for processes that must be told one.
+//! Ports for processes that must be told one, and one that nobody answers on.
 
 use std::env;
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Mutex;
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 /// Below the range that Linux takes ports of outgoing connections from, so that none of those takes ours meanwhile.
 const FIRST: u16 = 20_000;
@@ -37,9 +40,40 @@ fn is_free(port: u16) -> bool {
         && TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
 
+/// A port whose queue is full: whoever connects is neither accepted nor refused.
+#[derive(Debug)]
+pub struct DeafPort {
+    address: SocketAddr,
+    _listener: Socket,
+    _queue: Vec<TcpStream>,
+}
+
+impl DeafPort {
+    pub fn open() -> Self {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+        listener.listen(0).expect("a queue");
+        let address = listener.local_addr().ok().and_then(|address| address.as_socket()).expect("an address");
+        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
+        let queue = std::iter::from_fn(connect).collect();
+        Self { address, _listener: listener, _queue: queue }
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deaf_port_neither_takes_nor_refuses() {
+        let port = DeafPort::open();
+        let tried = TcpStream::connect_timeout(&port.addr(), Duration::from_millis(300));
+        assert_eq!(tried.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    }
 
     #[test]
     fn no_port_is_given_twice() {

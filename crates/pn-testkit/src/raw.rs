@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::http1::{RawResponse, find, parse_response};
 use crate::tls::TlsOptions;
@@ -37,6 +37,13 @@ impl RawClient {
     #[track_caller]
     pub fn connect(address: SocketAddr) -> Self {
         Self::new(Stream::Plain(tcp(address).unwrap_or_else(|error| panic!("connect to {address}: {error}"))))
+    }
+
+    /// From this address of our own.
+    #[track_caller]
+    pub fn connect_from(own: IpAddr, address: SocketAddr) -> Self {
+        let tried = tcp_from(own, address);
+        Self::new(Stream::Plain(tried.unwrap_or_else(|error| panic!("{own} to {address}: {error}"))))
     }
 
     /// Over TLS, panics when the handshake fails.
@@ -246,6 +253,14 @@ fn tcp(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+fn tcp_from(own: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(own, 0).into())?;
+    socket.connect_timeout(&address.into(), PATIENCE)?;
+    socket.set_tcp_nodelay(true)?;
+    Ok(socket.into())
 }
 
 enum Stream {

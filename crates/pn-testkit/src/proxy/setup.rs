@@ -114,6 +114,13 @@ impl Setup {
         Peer::run("proxy-now", self.binary(&[]).args(arguments), PATIENCE)
     }
 
+    /// Starts another subcommand in the folder, with this configuration as `site.toml`, and waits for nothing.
+    #[track_caller]
+    pub fn launch(&mut self, arguments: &[&str], config: &str) -> Peer {
+        self.write(config);
+        Peer::start("proxy-now", self.binary(&self.starter).args(arguments))
+    }
+
     pub fn folder(&self) -> &Folder {
         &self.folder
     }
