@@ -192,11 +192,18 @@ fn basic_auth() {
         header_field: Some("x-user".into()),
     };
     let rig = Rig::new(Kind::BasicAuth(users(&["anna:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="])));
-    let with = |value: &str| rig.request("GET", "/", &[("authorization", value), ("x-user", "root")]);
+    let with = |value: &str| {
+        let fields = [("authorization", value), ("x-user", "root"), ("x_user", "root"), ("x_users", "all")];
+        rig.request("GET", "/", &fields)
+    };
     // anna:secret, anna:wrong, bob:secret
     let outcome = with("Basic YW5uYTpzZWNyZXQ=");
     assert_eq!((outcome.status(), outcome.request_header("x-user")), (None, "anna".to_owned()));
     assert_eq!(outcome.request_header("authorization"), "");
+    assert_eq!(
+        (outcome.request_header("x_user"), outcome.request_header("x_users")),
+        (String::new(), "all".to_owned())
+    );
     assert_eq!(with("basic YW5uYTpzZWNyZXQ=").status(), None, "remembered, and the scheme has no case");
     for wrong in [
         "Basic YW5uYTp3cm9uZw==",

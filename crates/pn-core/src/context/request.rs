@@ -1,6 +1,6 @@
 //! The request as middlewares see and change it.
 
-use super::Extensions;
+use super::{Extensions, is_alias};
 use crate::body::BodyFilter;
 use crate::router::RequestView;
 use crate::tls::TlsInfo;
@@ -255,6 +255,16 @@ impl RequestContext {
     pub fn remove_header(&mut self, name: &HeaderName) {
         // `remove` drops every value of the name.
         self.head.headers.remove(name);
+    }
+
+    /// Removes fields that some upstreams take for this one ([`is_alias`]), so that a client's own is not believed there.
+    pub fn remove_aliases(&mut self, name: &HeaderName) {
+        let headers = &mut self.head.headers;
+        let alias =
+            |headers: &HeaderMap| headers.keys().find(|key| is_alias(key.as_str(), name.as_str())).cloned();
+        while let Some(alias) = alias(headers) {
+            headers.remove(alias);
+        }
     }
 
     /// Changes the path. It is normalised as a client's would be; one that cannot be is refused and changes nothing.

@@ -104,6 +104,7 @@ impl Basic {
         }
         if let Some(field) = &self.header_field {
             cx.remove_header(field);
+            cx.remove_aliases(field);
             if let Ok(user) = HeaderValue::from_str(user) {
                 cx.set_header(field.clone(), user);
             }
