@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use pn_testkit::{Origin, Proxy, RawClient, RawOrigin, wait_until};
+use pn_testkit::{Load, Origin, PATIENCE, Proxy, RawClient, RawOrigin, h2load, wait_until};
 
 use crate::rig::{self, HOST, OK};
 
@@ -26,6 +26,25 @@ fn turns_go_by_weight() {
         }
         assert_eq!(rig::shares(&origins), expected, "{weights:?}");
     }
+}
+
+#[test]
+fn turns_go_by_weight_over_all_workers_and_connections() {
+    let origins = rig::named(["red", "green", "blue"]);
+    let entries = origins.iter().zip([1, 2, 3]);
+    let entries = entries.map(|(one, weight)| format!("{{ url = {:?}, weight = {weight} }}", rig::url(one)));
+    let config = rig::config(&format!("servers = [{}]", entries.collect::<Vec<_>>().join(", ")));
+    let proxy = Proxy::start(&config.replace("workers = 1", "workers = 4"));
+    let url = format!("http://{}/bytes/10", proxy.addr("web"));
+    let host = format!(":authority: {HOST}");
+    let load = h2load(&["--h1", "-n", "1200", "-c", "12", "-H", &host, &url]);
+    Load::of_h2load(load, PATIENCE).expect_clean();
+    // Each worker is at most one round of six away from the shares.
+    let got = rig::shares(&origins);
+    for (got, expected) in got.iter().zip([200_usize, 400, 600]) {
+        assert!(got.abs_diff(expected) <= 12, "{got} is not near {expected}");
+    }
+    assert_eq!(got.iter().sum::<usize>(), 1200);
 }
 
 #[test]
@@ -83,6 +102,39 @@ fn a_busy_server_is_spared() {
         wait_until("the held request to end", || {
             rig::get(&proxy, "/after");
             origins.iter().all(|origin| asked(origin, "/after") >= 4)
+        });
+    }
+}
+
+#[test]
+fn whatever_is_under_way_counts_as_load() {
+    let upgrade = "Connection: upgrade\r\nUpgrade: echo\r\n";
+    let rows = [
+        ("http", "/slow/600000", ""),
+        ("http", "/endless", ""),
+        ("http", "/upgrade", upgrade),
+        ("h2c", "/slow/600000", ""),
+        ("h2c", "/endless", ""),
+    ];
+    for (scheme, path, fields) in rows {
+        let origins = [0, 1].map(|_| if scheme == "http" { Origin::http1() } else { Origin::h2c() });
+        let urls = [&origins[0], &origins[1]].map(|origin| format!("{scheme}://{}", origin.addr()));
+        let proxy = rig::start(&format!("servers = {urls:?}\nbalance = \"least-conn\""));
+        let mut held = RawClient::connect(proxy.addr("web"));
+        held.send(format!("GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{fields}\r\n"));
+        wait_until("the held request", || origins.iter().any(|origin| !origin.requests().is_empty()));
+        if path != "/slow/600000" {
+            held.read_until("\r\n\r\n");
+        }
+        let busy = usize::from(!origins[1].requests().is_empty());
+        for _ in 0..16 {
+            assert_eq!(rig::get(&proxy, "/").status, 200, "{scheme} {path}");
+        }
+        assert_eq!(rig::shares([&origins[busy], &origins[1 - busy]]), [1, 16], "{scheme} {path}");
+        drop(held);
+        wait_until("the held request to end", || {
+            rig::get(&proxy, "/");
+            rig::shares([&origins[busy]])[0] >= 4
         });
     }
 }

@@ -126,6 +126,19 @@ fn servers_that_answer_badly() {
 }
 
 #[test]
+fn an_upload_that_goes_on_is_not_a_server_that_keeps_quiet() {
+    let origin = Origin::http1();
+    let proxy = rig::start(&at(&rig::url(&origin), "timeouts = { response-header = \"500ms\" }"));
+    let mut client = RawClient::connect(proxy.addr("web"));
+    client.send("POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 16\r\n\r\n");
+    for _ in 0..8 {
+        std::thread::sleep(Duration::from_millis(100));
+        client.send("xx");
+    }
+    assert_eq!(client.response().json()["body_length"], 16);
+}
+
+#[test]
 fn servers_whose_tls_fails() {
     let (authority, other) = (Authority::new(), Authority::named("Other"));
     let roots = format!("roots = [{:?}]", authority.root().display().to_string());

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::{Request, Response};
 use pn_testkit::{
-    Authority, DeafPort, Origin, PATIENCE, Peer, Proxy, RawOrigin, Signal, free_port, python, python_server,
-    wait_until,
+    Authority, DeafPort, Folder, Nginx, Origin, PATIENCE, Peer, Proxy, RawOrigin, Signal, free_port, python,
+    python_server, wait_until,
 };
 
+use crate::kinds::{Kind, kinds};
 use crate::rig::{self, HOST, OK};
 
 /// Every request goes to `up`, none to `down`.
@@ -263,6 +264,48 @@ fn a_grpc_service_that_the_server_does_not_know_is_down() {
     ));
     wait_until("the check to find it down", || !rig::is_up(&proxy, &url));
     assert_eq!(rig::get(&proxy, "/").status, 503);
+}
+
+#[test]
+fn checks_go_the_way_of_requests() {
+    let (folder, authority) = (Folder::new(), Authority::new());
+    for Kind { name, origin, url, transport, version } in kinds(&folder, &authority) {
+        let proxy = rig::start(&format!(
+            "servers = [{url:?}]\ntransport = {{ {transport} }}\n\
+             health-check = {{ path = \"/healthz\", interval = \"100ms\" }}"
+        ));
+        wait_until("a check", || !origin.requests().is_empty());
+        let asked = origin.last();
+        assert_eq!((asked.target.as_str(), asked.version.as_str()), ("/healthz", version), "{name}");
+        assert_eq!(rig::get(&proxy, "/").status, 200, "{name}");
+        for (status, up) in [(Some(500), false), (None, true)] {
+            origin.fail_with(status);
+            wait_until("the check to see it", || rig::is_up(&proxy, &url) == up);
+            assert_eq!(rig::get(&proxy, "/").status, if up { 200 } else { 503 }, "{name}");
+        }
+    }
+}
+
+#[test]
+fn checks_send_the_header_that_the_server_waits_for() {
+    let nginx =
+        Nginx::start("server { listen 127.0.0.1:<port> proxy_protocol; location / { return 200 ok; } }");
+    for version in ["v1", "v2"] {
+        let url = format!("http://{}", nginx.addr());
+        let proxy = rig::start(&format!(
+            "servers = [{url:?}]\ntransport = {{ proxy-protocol = {version:?} }}\n\
+             health-check = {{ path = \"/healthz\", interval = \"100ms\", passes = 2, status = [\"500-599\"] }}"
+        ));
+        // It is asked and answers, though not what is called well here.
+        wait_until("an answer to a check", || proxy.log().contains("status 200"));
+        proxy.stop();
+        let proxy = rig::start(&format!(
+            "servers = [{url:?}]\ntransport = {{ proxy-protocol = {version:?} }}\n\
+             health-check = {{ path = \"/healthz\", interval = \"100ms\" }}"
+        ));
+        assert_eq!(rig::get(&proxy, "/").text(), "ok", "{version}");
+        assert!(rig::is_up(&proxy, &url) && !proxy.log().contains("server is down"), "{proxy:?}");
+    }
 }
 
 #[test]

@@ -5,12 +5,12 @@ use pn_testkit::{Authority, Folder, Origin, RawClient, Session, request};
 use crate::rig::{self, HOST};
 
 /// How a server is spoken to: its URL, the transport, and the version that it must see.
-struct Kind {
-    name: &'static str,
-    origin: Origin,
-    url: String,
-    transport: String,
-    version: &'static str,
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) origin: Origin,
+    pub(crate) url: String,
+    pub(crate) transport: String,
+    pub(crate) version: &'static str,
 }
 
 fn kind(name: &'static str, origin: Origin, scheme: &str, transport: &str, version: &'static str) -> Kind {
@@ -18,7 +18,7 @@ fn kind(name: &'static str, origin: Origin, scheme: &str, transport: &str, versi
     Kind { name, origin, url, transport: transport.to_owned(), version }
 }
 
-fn kinds(folder: &Folder, authority: &Authority) -> Vec<Kind> {
+pub(crate) fn kinds(folder: &Folder, authority: &Authority) -> Vec<Kind> {
     let server = authority.server(&["127.0.0.1"]);
     let named = authority.server(&["app.internal"]);
     let client = authority.client("proxy");

@@ -6,6 +6,7 @@ mod balancing;
 mod failures;
 mod health;
 mod kinds;
+mod names;
 mod proxy_protocol;
 mod real_servers;
 mod retries;

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use pn_testkit::{End, Origin, Proxy, RawClient, RawOrigin, Session, Wire, free_port, request};
+use pn_testkit::{
+    Authority, DeafPort, End, Origin, Proxy, RawClient, RawOrigin, Session, Wire, free_port, request,
+};
 
 use crate::rig::{self, HOST, OK};
 
@@ -10,7 +12,7 @@ use crate::rig::{self, HOST, OK};
 fn bad_first(bad: &str, good: &str, retries: &str) -> Proxy {
     rig::start(&format!(
         "servers = [{{ url = {bad:?}, weight = 1000 }}, {good:?}]\nretries = {{ {retries} }}\n\
-         transport = {{ timeouts = {{ response-header = \"200ms\" }} }}"
+         transport = {{ timeouts = {{ connect = \"500ms\", response-header = \"200ms\" }} }}"
     ))
 }
 
@@ -29,6 +31,8 @@ struct Bad {
     resets: RawOrigin,
     busy: RawOrigin,
     silent: RawOrigin,
+    untrusted: Origin,
+    deaf: DeafPort,
 }
 
 impl Bad {
@@ -45,6 +49,8 @@ impl Bad {
             }),
             busy: answering(503),
             silent: scripted(|wire| wire.stall()),
+            untrusted: Origin::tls(&Authority::new().server(&["127.0.0.1"])),
+            deaf: DeafPort::open(),
         }
     }
 
@@ -55,6 +61,12 @@ impl Bad {
             "resets" => rig::raw_url(&self.resets),
             "busy" => rig::raw_url(&self.busy),
             "silent" => rig::raw_url(&self.silent),
+            "untrusted" => rig::url(&self.untrusted).replace("http:", "https:"),
+            "deaf" => format!("http://{}", self.deaf.addr()),
+            "no TLS" => rig::raw_url(&self.closes).replace("http:", "https:"),
+            "no HTTP/2" => rig::raw_url(&self.closes).replace("http:", "h2c:"),
+            "no name" => "http://no-such-host.invalid:80".to_owned(),
+            "dead h2c" => format!("h2c://127.0.0.1:{}", free_port()),
             _ => format!("http://127.0.0.1:{}", free_port()),
         }
     }
@@ -68,6 +80,13 @@ fn another_server_is_asked_only_where_that_is_harmless() {
         ("dead", "connect", "GET", "", 200, true),
         ("dead", "connect", "POST", "a body", 200, true),
         ("dead", "reset", "GET", "", 502, false),
+        ("dead h2c", "connect", "POST", "a body", 200, true),
+        ("no name", "connect", "POST", "a body", 200, true),
+        ("untrusted", "connect", "POST", "a body", 200, true),
+        ("deaf", "connect", "POST", "a body", 200, true),
+        ("no TLS", "connect", "POST", "a body", 200, true),
+        ("no HTTP/2", "reset", "GET", "", 200, true),
+        ("no HTTP/2", "reset", "POST", "a body", 502, false),
         ("closes", "reset", "GET", "", 200, true),
         ("closes", "reset", "HEAD", "", 200, true),
         ("closes", "reset", "DELETE", "", 200, true),

@@ -118,3 +118,23 @@ fn a_client_stays_on_its_side_of_a_split_and_with_its_server_there() {
         }
     }
 }
+
+#[test]
+fn a_server_without_weight_keeps_its_clients_and_gets_no_others() {
+    let origins = rig::named(["red", "green"]);
+    let [red, green] = [&origins[0], &origins[1]].map(rig::url);
+    let config = |weight: u32| {
+        rig::config(&format!(
+            "servers = [{{ url = {red:?}, weight = {weight} }}, {green:?}]\nsticky = {{ cookie = \"srv\" }}"
+        ))
+    };
+    let mut proxy = Proxy::start(&config(1));
+    let of_red =
+        [ask(&proxy, ""), ask(&proxy, "")].into_iter().find(|reply| reply.header("x-origin") == "red");
+    let of_red = pair(&of_red.expect("one of two turns"));
+    proxy.reload_accepted(&config(0));
+    for _ in 0..8 {
+        assert_eq!(ask(&proxy, "").header("x-origin"), "green");
+        assert_eq!(ask(&proxy, &of_red).header("x-origin"), "red");
+    }
+}
