@@ -1,0 +1,75 @@
+//! What is sent: bytes that nobody writes to any more, from the pool or from elsewhere.
+
+use std::ops::Deref;
+
+use bytes::{Buf, Bytes};
+
+use crate::pool::{PoolBuf, PoolBytes, Size};
+
+/// Bytes to send, owned. Cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Chunk {
+    /// A part of a pool buffer.
+    Pool(PoolBytes),
+    /// From code that knows no pool, or constant.
+    Shared(Bytes),
+}
+
+impl Chunk {
+    /// Whether it keeps a slab that is meant for reading.
+    pub(crate) fn holds_large(&self) -> bool {
+        matches!(self, Self::Pool(bytes) if bytes.size() == Size::Large)
+    }
+}
+
+impl Deref for Chunk {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Pool(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl Buf for Chunk {
+    fn remaining(&self) -> usize {
+        self.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self
+    }
+
+    fn advance(&mut self, count: usize) {
+        match self {
+            Self::Pool(bytes) => bytes.advance(count),
+            Self::Shared(bytes) => bytes.advance(count),
+        }
+    }
+}
+
+impl From<PoolBuf> for Chunk {
+    fn from(buf: PoolBuf) -> Self {
+        Self::Pool(buf.freeze())
+    }
+}
+
+impl From<PoolBytes> for Chunk {
+    fn from(bytes: PoolBytes) -> Self {
+        Self::Pool(bytes)
+    }
+}
+
+impl From<Bytes> for Chunk {
+    fn from(bytes: Bytes) -> Self {
+        Self::Shared(bytes)
+    }
+}
+
+impl From<&'static [u8]> for Chunk {
+    fn from(bytes: &'static [u8]) -> Self {
+        Self::Shared(Bytes::from_static(bytes))
+    }
+}

@@ -1,0 +1,111 @@
+//! Chunks that wait to be sent by one stream, in order and bounded. Both backends have one.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::Buf;
+
+use crate::chunk::Chunk;
+use crate::pool::{Pool, Size};
+
+/// Bytes that a stream queues before it gives chunks back: one large read.
+pub const HIGH_WATER: usize = 256 << 10;
+/// Chunks that a stream queues before it gives them back; as many go into one system call.
+pub const QUEUE_CHUNKS: usize = 32;
+
+#[derive(Debug, Default)]
+pub(crate) struct SendQueue {
+    chunks: VecDeque<Chunk>,
+    bytes: usize,
+}
+
+impl SendQueue {
+    /// Gives the chunk back when it would be too much beside what waits already. Alone it may have any length.
+    pub(crate) fn push(&mut self, chunk: Chunk, elsewhere: usize) -> Result<(), Chunk> {
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let before = self.bytes + elsewhere;
+        if before > 0 && (before + chunk.len() > HIGH_WATER || self.chunks.len() >= QUEUE_CHUNKS) {
+            return Err(chunk);
+        }
+        self.bytes += chunk.len();
+        self.chunks.push_back(chunk);
+        Ok(())
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// The first chunks, and their length together. One chunk is one slice: nothing is gathered that need not be.
+    pub(crate) fn slices<'a>(&'a self, into: &mut [IoSlice<'a>; QUEUE_CHUNKS]) -> (usize, usize) {
+        let mut total = 0;
+        let mut count = 0;
+        for (slice, chunk) in into.iter_mut().zip(&self.chunks) {
+            *slice = IoSlice::new(chunk);
+            total += chunk.len();
+            count += 1;
+        }
+        (count, total)
+    }
+
+    /// The kernel has taken this many bytes: buffers that are done go back.
+    pub(crate) fn advance(&mut self, mut count: usize) {
+        self.bytes -= count.min(self.bytes);
+        while let Some(first) = self.chunks.front_mut() {
+            if count < first.len() {
+                first.advance(count);
+                return;
+            }
+            count -= first.len();
+            self.chunks.pop_front();
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.chunks.clear();
+        self.bytes = 0;
+    }
+
+    /// For what a slow peer has not taken: little of it is moved out of large slabs in any case, much of it when these
+    /// are scarce.
+    pub(crate) fn settle(&mut self, pool: &Pool) {
+        if self.bytes <= pool.config().small_bytes || pool.is_scarce(Size::Large) {
+            self.vacate(pool);
+        }
+    }
+
+    /// What waits to be sent must not keep the memory that everybody reads into: peers that send before they read would
+    /// then wait for us, and we for them. Copying once costs less than a worker that cannot read.
+    pub(crate) fn vacate(&mut self, pool: &Pool) {
+        if !self.chunks.iter().any(Chunk::holds_large) {
+            return;
+        }
+        for _ in 0..self.chunks.len() {
+            if let Some(chunk) = self.chunks.pop_front() {
+                self.push_moved(chunk, pool);
+            }
+        }
+    }
+
+    /// As far as there are small buffers; the rest stays where it is.
+    fn push_moved(&mut self, mut chunk: Chunk, pool: &Pool) {
+        while chunk.holds_large() && !chunk.is_empty() {
+            let Some(mut small) = pool.take(Size::Small) else { break };
+            let moved = small.extend(&chunk);
+            if moved == 0 {
+                break;
+            }
+            chunk.advance(moved);
+            self.chunks.push_back(small.into());
+        }
+        if !chunk.is_empty() {
+            self.chunks.push_back(chunk);
+        }
+    }
+}
