@@ -24,6 +24,8 @@ struct Slot<B: ?Sized> {
     attempt: Cell<u32>,
     /// Frames taken.
     taken: Cell<u64>,
+    /// Bytes still to come, where the length is known.
+    left: Cell<Option<u64>>,
     ended: Cell<bool>,
     failed: Cell<Option<ProxyError>>,
     body: RefCell<B>,
@@ -41,6 +43,7 @@ impl BodySlot {
         Some(Self(Rc::new(Slot {
             attempt: Cell::new(0),
             taken: Cell::new(0),
+            left: Cell::new(body.size_hint().exact()),
             ended: Cell::new(false),
             failed: Cell::new(None),
             body: RefCell::new(body),
@@ -57,8 +60,10 @@ impl BodySlot {
         self.0.taken.get() == 0 && !self.0.ended.get()
     }
 
+    /// Whether all of it was taken. Behind the last byte of a known length nobody asks whether there is more, and an
+    /// HTTP/2 client may say only later that there is not.
     pub(super) fn ended(&self) -> bool {
-        self.0.ended.get()
+        self.0.ended.get() || self.0.left.get() == Some(0)
     }
 
     /// Why the client's side failed, if it did.
@@ -111,6 +116,8 @@ impl Body for Payload {
         slot.ended.set(!matches!(frame, Some(Ok(_))) || body.is_end_stream());
         Poll::Ready(frame.map(|frame| {
             slot.taken.set(slot.taken.get() + 1);
+            let length = frame.as_ref().ok().and_then(Frame::data_ref).map_or(0, Bytes::len) as u64;
+            slot.left.set(slot.left.get().map(|left| left.saturating_sub(length)));
             frame.map_err(|error| {
                 slot.failed.set(Some(error));
                 Broken
