@@ -1,6 +1,6 @@
 //! Every way to speak to a server: HTTP/1.1 and HTTP/2, with and without TLS, by socket and by port.
 
-use pn_testkit::{Authority, Folder, Origin, RawClient, Session, request};
+use pn_testkit::{Authority, Folder, Origin, RawClient, Session, curl, h2, request};
 
 use crate::rig::{self, HOST};
 
@@ -116,6 +116,69 @@ fn a_connection_serves_on_after_requests_with_bodies() {
         }
         assert_eq!(origin.connections(), 1, "{middle}");
     }
+}
+
+#[test]
+fn a_connection_serves_on_whatever_way_the_body_came() {
+    let body = "x".repeat(2000);
+    let file = Folder::new();
+    let upload = format!("@{}", file.write("upload", body.repeat(1000)).display());
+    let rows: [&[&str]; 7] = [
+        &["-d", &body],
+        &["-d", &body, "-H", "Transfer-Encoding: chunked"],
+        &["-d", &body, "-H", "Expect: 100-continue"],
+        &["--data-binary", &upload],
+        &["--http2-prior-knowledge", "-d", &body],
+        &["--http2-prior-knowledge", "--data-binary", &upload],
+        &["-X", "PUT", "-d", &body],
+    ];
+    for arguments in rows {
+        let origin = Origin::http1();
+        let proxy = rig::start(&format!("servers = [{:?}]", rig::url(&origin)));
+        let url = format!("http://{}/", proxy.addr("web"));
+        let host = ["-f", "-H", "Host: app.test"];
+        for _ in 0..3 {
+            curl(&[&host, arguments, &[&url]].concat()).expect_success();
+        }
+        let told = (origin.connections(), origin.requests().len());
+        assert_eq!(told, (1, 3), "{:?}", arguments.iter().filter(|one| one.len() < 100).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_connection_serves_on_when_the_end_of_a_stream_comes_by_itself() {
+    let origin = Origin::http1();
+    let proxy = rig::start(&format!("servers = [{:?}]", rig::url(&origin)));
+    let mut client = RawClient::connect(proxy.addr("web"));
+    client.send(h2::greeting());
+    for (number, late, body) in [
+        (1, false, "body"),
+        (3, false, "body"),
+        (5, true, "body"),
+        (7, true, "body"),
+        (9, false, ""),
+        (11, true, ""),
+    ] {
+        let head = h2::header_block(&[
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":authority", HOST),
+            (":path", "/"),
+            ("content-length", &body.len().to_string()),
+        ]);
+        client.send(h2::frame(h2::HEADERS, h2::END_HEADERS, number, head));
+        client.send(h2::frame(h2::DATA, 0, number, body));
+        let end = h2::frame(h2::DATA, h2::END_STREAM, number, "");
+        if !late {
+            client.send(&end);
+        }
+        assert_eq!(h2::read_frame_of(&mut client, h2::HEADERS).stream, number);
+        if late {
+            client.send(&end);
+        }
+        while h2::read_frame_of(&mut client, h2::DATA).flags & h2::END_STREAM == 0 {}
+    }
+    assert_eq!((origin.connections(), origin.requests().len()), (1, 6));
 }
 
 #[test]
