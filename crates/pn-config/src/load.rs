@@ -7,7 +7,7 @@ use crate::resolved::{Resolved, Section};
 use crate::sources::{Place, Sources};
 use crate::value::Span;
 use crate::{effective, inherit, lower, read, render, schema};
-use pn_model::{Model, NodePath};
+use pn_model::{Model, NodePath, Secret};
 use std::path::PathBuf;
 
 /// How to load.
@@ -65,7 +65,12 @@ pub struct Loaded {
     /// Files that `${file:}` read.
     pub secrets: Vec<PathBuf>,
     resolved: Resolved,
+    /// What `${env:}` and `${file:}` stood for, the longest first.
+    fetched: Vec<Secret>,
 }
+
+/// Shorter words are in every sentence, and guard nothing.
+const COVERED: usize = 4;
 
 /// Reads, merges, checks and lowers. Finds every error it can in one run, and never panics on what it reads.
 pub fn load(inputs: &[Input], options: &LoadOptions<'_>) -> Loaded {
@@ -103,8 +108,10 @@ impl Front {
         let stands = |d: &Diagnostic| d.severity == Severity::Error || options.strict;
         let runs = !options.offline && !diagnostics.iter().any(stands);
         let model = if runs { partial.clone() } else { None };
-        let read::Tree { files, directories, secrets, .. } = tree;
-        Loaded { model, partial, diagnostics, sources, files, directories, secrets, resolved }
+        let read::Tree { files, directories, secrets, mut fetched, .. } = tree;
+        fetched.retain(|secret| secret.expose().len() >= COVERED);
+        fetched.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+        Loaded { model, partial, diagnostics, sources, files, directories, secrets, resolved, fetched }
     }
 }
 
@@ -172,9 +179,16 @@ impl Loaded {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
+    /// A text of a later stage, which knows values and not where they came from, without what `${env:}` and `${file:}`
+    /// stood for.
+    pub fn cover(&self, text: &str) -> String {
+        let hide = |text: String, secret: &Secret| text.replace(secret.expose(), "***");
+        self.fetched.iter().fold(text.to_owned(), hide)
+    }
+
     /// Adds what a later stage found at a path.
     pub fn report(&mut self, severity: Severity, code: &'static str, message: String, path: &NodePath) {
-        let found = Diagnostic { severity, ..Diagnostic::error(code, message) };
+        let found = Diagnostic { severity, ..Diagnostic::error(code, self.cover(&message)) };
         let span = self.span(path).unwrap_or(Span::NONE);
         self.diagnostics.push(found.at(span, ""));
         if severity == Severity::Error {

@@ -97,13 +97,14 @@ fn located(loaded: &Loaded, severity: Severity, at: &NodePath, message: &str, he
         },
         code: code(severity),
         // Where nobody wrote the value, its path has to say what is meant.
-        message: if span.is_none() && !node.is_empty() {
+        // What refuses a value here was not told that it is secret.
+        message: loaded.cover(&if span.is_none() && !node.is_empty() {
             format!("{node}: {message}")
         } else {
             message.to_owned()
-        },
+        }),
         labels: span.map(|span| Label { span, text: String::new() }).into_iter().collect(),
-        help: help.map(str::to_owned),
+        help: help.map(|help| loaded.cover(help)),
     };
     finding(loaded, &diagnostic, node)
 }

@@ -5,6 +5,7 @@ use crate::fs;
 use crate::load::LoadOptions;
 use crate::sources::Sources;
 use crate::value::{Kind, Span, Table, Value};
+use pn_model::Secret;
 use pn_model::limits::SECRET_BYTES;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub(super) struct Interpolation<'a> {
     out: &'a mut Diagnostics,
     /// Files that were read, for watching.
     pub secrets: Vec<PathBuf>,
+    /// What came out of all sources.
+    pub fetched: Vec<Secret>,
 }
 
 enum Source<'t> {
@@ -24,7 +27,7 @@ enum Source<'t> {
 
 impl<'a> Interpolation<'a> {
     pub(super) fn new(options: &'a LoadOptions<'a>, sources: &'a Sources, out: &'a mut Diagnostics) -> Self {
-        Self { options, sources, out, secrets: Vec::new() }
+        Self { options, sources, out, secrets: Vec::new(), fetched: Vec::new() }
     }
 
     pub(super) fn table(&mut self, table: &mut Table) {
@@ -63,7 +66,10 @@ impl<'a> Interpolation<'a> {
                 Some(source) => {
                     value.secret = true;
                     match self.fetch(&source, value.span) {
-                        Some(text) => out.push_str(&text),
+                        Some(text) => {
+                            out.push_str(&text);
+                            self.fetched.push(Secret::new(text));
+                        }
                         None => value.absent = true,
                     }
                     rest = tail;

@@ -12,6 +12,7 @@ use crate::fs::{self, FileSystem, PathKind};
 use crate::load::{Format, Input, LoadOptions};
 use crate::sources::Sources;
 use crate::value::{FileId, Span, Table, Value};
+use pn_model::Secret;
 use pn_model::limits::{CONFIG_FILE_BYTES, CONFIG_FILES};
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
@@ -26,6 +27,8 @@ pub(crate) struct Tree {
     pub directories: Vec<PathBuf>,
     /// Files that `${file:}` read.
     pub secrets: Vec<PathBuf>,
+    /// What `${env:}` and `${file:}` stood for.
+    pub fetched: Vec<Secret>,
     /// A file could not be read at all, so a name that is missing may well be there.
     pub incomplete: bool,
     /// Files whose tree is not to be trusted after a syntax error.
@@ -184,6 +187,7 @@ impl Reader<'_> {
         let mut interpolation = interpolate::Interpolation::new(self.options, self.sources, self.out);
         interpolation.table(&mut root);
         self.tree.secrets.append(&mut interpolation.secrets);
+        self.tree.fetched.append(&mut interpolation.fetched);
         let include = root.remove("include");
         merge::merge(&mut self.tree.root, root, &mut Vec::new(), self.out);
         if let Some(include) = include {

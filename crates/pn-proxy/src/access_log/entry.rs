@@ -1,9 +1,10 @@
 //! One line. Values come from clients: every one is escaped and bounded.
 
 use http::Version;
-use http::header::{AUTHORIZATION, COOKIE, HeaderName, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
 use pn_core::RequestContext;
 use pn_core::context::Connection;
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -96,8 +97,7 @@ fn headers(line: &mut Object, request: &RequestContext, fields: &[String]) {
     let named = fields.iter().filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok());
     let mut inner = Object(String::new());
     for name in named.filter(|name| !SECRET.contains(name)) {
-        let values: Vec<_> =
-            request.header_all(&name).map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let values: Vec<_> = request.header_all(&name).map(shown).collect();
         if !values.is_empty() {
             inner.text(name.as_str(), &values.join(", "));
         }
@@ -108,6 +108,11 @@ fn headers(line: &mut Object, request: &RequestContext, fields: &[String]) {
         line.0.push_str(&inner.0);
         line.0.push('}');
     }
+}
+
+/// A middleware may have put a secret there, and said so.
+fn shown(value: &HeaderValue) -> Cow<'_, str> {
+    if value.is_sensitive() { Cow::Borrowed("***") } else { String::from_utf8_lossy(value.as_bytes()) }
 }
 
 fn begun(since_epoch: Duration) -> String {
@@ -177,7 +182,7 @@ fn bounded(value: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderMap, HeaderValue, Method};
+    use http::{HeaderMap, Method};
     use pn_core::context::{RequestHead, Scheme};
     use std::rc::Rc;
 
