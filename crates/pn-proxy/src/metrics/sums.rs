@@ -112,7 +112,8 @@ fn write_traffic(page: &mut Exposition<'_>, prefix: &str, scopes: &[(&Name, &Sum
     page.family(&format!("traefik_{prefix}_requests_tls_total"), Kind::Counter, "Requests over TLS.");
     for (name, sum) in scopes {
         for ((version, cipher), requests) in &sum.tls {
-            let mut all = vec![("tls_version", *version), ("tls_cipher", *cipher)];
+            // `1.3`, as Traefik has it.
+            let mut all = vec![("tls_version", version.trim_start_matches("TLSv")), ("tls_cipher", *cipher)];
             name.push_to(&mut all);
             page.sample("", &all, *requests as f64);
         }

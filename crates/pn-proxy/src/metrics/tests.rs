@@ -71,7 +71,7 @@ fn workers_are_summed() {
             &format!("traefik_entrypoint_requests_bytes_total{{{labels}}} 40"),
             &format!("traefik_entrypoint_responses_bytes_total{{{labels}}} 400"),
             "traefik_service_requests_total{code=\"200\",method=\"EXTENSION_METHOD\",protocol=\"http\",service=\"app\"} 2",
-            "traefik_entrypoint_requests_tls_total{tls_version=\"TLSv1.3\",tls_cipher=\"TLS_AES_128_GCM_SHA256\",entrypoint=\"web\"} 2",
+            "traefik_entrypoint_requests_tls_total{tls_version=\"1.3\",tls_cipher=\"TLS_AES_128_GCM_SHA256\",entrypoint=\"web\"} 2",
             "traefik_service_retries_total{service=\"app\"} 4",
             "traefik_open_connections{entrypoint=\"web\",protocol=\"TCP\"} 1",
         ],
