@@ -32,6 +32,13 @@ impl Finish {
         self.sent += bytes;
     }
 
+    /// Ends the exchange of a tunnel that both sides have closed.
+    pub(crate) fn tunnelled(&mut self, received: u64, sent: u64) {
+        self.tally.received.set(self.tally.received.get() + received);
+        self.sent(sent);
+        self.complete(None);
+    }
+
     /// Ends the exchange. Only the first call counts.
     pub(crate) fn complete(&mut self, error: Option<ErrorKind>) {
         if std::mem::replace(&mut self.done, true) {

@@ -1,6 +1,7 @@
 //! Tunnels: after a change of protocol (WebSocket and others) bytes go both ways, unread. A tunnel lets its graph go
 //! and keeps only its connection.
 
+use super::finish::Finish;
 use crate::cx::ConnCx;
 use crate::upstream::UpstreamTunnel;
 use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
@@ -21,16 +22,19 @@ pub(crate) struct Tunnel {
 }
 
 impl Tunnel {
-    /// Joins the ends once hyper has let go of the client's. `held` lives as long as the tunnel does.
-    pub(crate) fn open(self, conn: Rc<ConnCx>, held: impl Drop + 'static) {
+    /// Joins the ends once hyper has let go of the client's. The exchange ends with the tunnel: well, with what went
+    /// through, when both sides have closed it.
+    pub(crate) fn open(self, conn: Rc<ConnCx>, mut finish: Finish) {
         tokio::task::spawn_local(async move {
-            let _held = held;
             let Ok(client) = self.client.await else { return };
             let (mut client, mut upstream) = (TokioIo::new(client), self.upstream);
             let copied = copy_bidirectional_with_sizes(&mut client, &mut upstream, BUFFER, BUFFER);
             tokio::select! {
-                copied = copied => if let Err(error) = copied {
-                    tracing::debug!(listener = %conn.listener_name, %error, "a tunnel broke");
+                copied = copied => match copied {
+                    Ok((received, sent)) => finish.tunnelled(received, sent),
+                    Err(error) => {
+                        tracing::debug!(listener = %conn.listener_name, %error, "a tunnel broke");
+                    }
                 },
                 () = poll_fn(|cx| conn.poll_cut(cx.waker())) => {}
             }
