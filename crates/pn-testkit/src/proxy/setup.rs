@@ -121,6 +121,11 @@ impl Setup {
         Peer::start("proxy-now", self.binary(&self.starter).args(arguments))
     }
 
+    /// Where the binary is, for programs that start it themselves.
+    pub fn binary_path() -> PathBuf {
+        binary()
+    }
+
     pub fn folder(&self) -> &Folder {
         &self.folder
     }
