@@ -13,6 +13,7 @@ const NORMAL: &[(&str, &[&str])] = &[
     ("pn-core", &["pn-model"]),
     ("pn-middleware", &["pn-core", "pn-model"]),
     ("pn-io", &[]),
+    ("pn-http1", &[]),
     ("pn-tls", &["pn-core", "pn-model"]),
     ("pn-acme", &["pn-tls", "pn-model"]),
     ("pn-proxy", &["pn-core", "pn-io", "pn-tls", "pn-model"]),

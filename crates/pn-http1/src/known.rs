@@ -1,0 +1,306 @@
+//! The fields that a proxy acts on, recognised while a head is parsed, so that no later stage looks a name up.
+
+/// A field that framing, connections, forwarding or trailers depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Known {
+    /// Any other field.
+    Other,
+    Authorization,
+    CacheControl,
+    Connection,
+    ContentEncoding,
+    ContentLength,
+    ContentRange,
+    ContentType,
+    Cookie,
+    Date,
+    Expect,
+    Forwarded,
+    Host,
+    KeepAlive,
+    MaxForwards,
+    Pragma,
+    ProxyAuthenticate,
+    ProxyAuthorization,
+    ProxyConnection,
+    Range,
+    Server,
+    SetCookie,
+    Te,
+    Trailer,
+    TransferEncoding,
+    Upgrade,
+    Via,
+    WwwAuthenticate,
+    XForwardedFor,
+    XForwardedHost,
+    XForwardedMethod,
+    XForwardedPort,
+    XForwardedPrefix,
+    XForwardedProto,
+    XForwardedServer,
+    XForwardedTlsClientCert,
+    XForwardedTlsClientCertInfo,
+    XForwardedUri,
+    XRealIp,
+    /// `X-Forwarded-` and anything else.
+    XForwardedOther,
+    /// A name such as `X_Forwarded_For`, which many applications cannot tell from the one with hyphens. No honest peer
+    /// sends it.
+    ClaimAlias,
+}
+
+use Known::{
+    Authorization, CacheControl, ClaimAlias, Connection, ContentEncoding, ContentLength, ContentRange,
+    ContentType, Cookie, Date, Expect, Forwarded, Host, KeepAlive, MaxForwards, Other, Pragma,
+    ProxyAuthenticate, ProxyAuthorization, ProxyConnection, Range, Server, SetCookie, Te, Trailer,
+    TransferEncoding, Upgrade, Via, WwwAuthenticate, XForwardedFor, XForwardedHost, XForwardedMethod,
+    XForwardedOther, XForwardedPort, XForwardedPrefix, XForwardedProto, XForwardedServer,
+    XForwardedTlsClientCert, XForwardedTlsClientCertInfo, XForwardedUri, XRealIp,
+};
+
+/// Those that begin with `x`. All of them say where a request came from.
+const X_FIELDS: [Known; 11] = [
+    XForwardedFor,
+    XForwardedProto,
+    XForwardedHost,
+    XForwardedPort,
+    XRealIp,
+    XForwardedServer,
+    XForwardedPrefix,
+    XForwardedMethod,
+    XForwardedUri,
+    XForwardedTlsClientCert,
+    XForwardedTlsClientCertInfo,
+];
+
+impl Known {
+    /// How many there are.
+    pub(crate) const COUNT: usize = ClaimAlias as usize + 1;
+
+    /// Which one a name is, without regard to case. By length and first letter there is at most one candidate, or two.
+    pub fn of(name: &[u8]) -> Self {
+        let first = name.first().map_or(0, u8::to_ascii_lowercase);
+        let candidate = match (name.len(), first) {
+            (2, b't') => Te,
+            (3, b'v') => Via,
+            (4, b'h') => Host,
+            (4, b'd') => Date,
+            (5, b'r') => Range,
+            (6, b'c') => Cookie,
+            (6, b'e') => Expect,
+            (6, b'p') => Pragma,
+            (6, b's') => Server,
+            (7, b't') => Trailer,
+            (7, b'u') => Upgrade,
+            (9, b'f') => Forwarded,
+            (10, b'c') => Connection,
+            (10, b'k') => KeepAlive,
+            (10, b's') => SetCookie,
+            (12, b'c') => ContentType,
+            (12, b'm') => MaxForwards,
+            (13, b'a') => Authorization,
+            (13, b'c') if name.get(1).is_some_and(|second| second.eq_ignore_ascii_case(&b'a')) => {
+                CacheControl
+            }
+            (13, b'c') => ContentRange,
+            (14, b'c') => ContentLength,
+            (16, b'c') => ContentEncoding,
+            (16, b'p') => ProxyConnection,
+            (16, b'w') => WwwAuthenticate,
+            (17, b't') => TransferEncoding,
+            (18, b'p') => ProxyAuthenticate,
+            (19, b'p') => ProxyAuthorization,
+            (9.., b'x') => return x_field(name),
+            _ => return Other,
+        };
+        if name.eq_ignore_ascii_case(candidate.name().as_bytes()) { candidate } else { Other }
+    }
+
+    /// The name in lower case; empty for those that stand for many names.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Other | XForwardedOther | ClaimAlias => "",
+            Authorization => "authorization",
+            CacheControl => "cache-control",
+            Connection => "connection",
+            ContentEncoding => "content-encoding",
+            ContentLength => "content-length",
+            ContentRange => "content-range",
+            ContentType => "content-type",
+            Cookie => "cookie",
+            Date => "date",
+            Expect => "expect",
+            Forwarded => "forwarded",
+            Host => "host",
+            KeepAlive => "keep-alive",
+            MaxForwards => "max-forwards",
+            Pragma => "pragma",
+            ProxyAuthenticate => "proxy-authenticate",
+            ProxyAuthorization => "proxy-authorization",
+            ProxyConnection => "proxy-connection",
+            Range => "range",
+            Server => "server",
+            SetCookie => "set-cookie",
+            Te => "te",
+            Trailer => "trailer",
+            TransferEncoding => "transfer-encoding",
+            Upgrade => "upgrade",
+            Via => "via",
+            WwwAuthenticate => "www-authenticate",
+            XForwardedFor => "x-forwarded-for",
+            XForwardedHost => "x-forwarded-host",
+            XForwardedMethod => "x-forwarded-method",
+            XForwardedPort => "x-forwarded-port",
+            XForwardedPrefix => "x-forwarded-prefix",
+            XForwardedProto => "x-forwarded-proto",
+            XForwardedServer => "x-forwarded-server",
+            XForwardedTlsClientCert => "x-forwarded-tls-client-cert",
+            XForwardedTlsClientCertInfo => "x-forwarded-tls-client-cert-info",
+            XForwardedUri => "x-forwarded-uri",
+            XRealIp => "x-real-ip",
+        }
+    }
+
+    /// Whether it belongs to one connection, listed by `Connection` or not (RFC 9110 section 7.6.1). `Trailer` does not:
+    /// trailers are forwarded.
+    pub const fn is_hop_by_hop(self) -> bool {
+        matches!(
+            self,
+            Connection
+                | KeepAlive
+                | ProxyAuthenticate
+                | ProxyAuthorization
+                | ProxyConnection
+                | Te
+                | TransferEncoding
+                | Upgrade
+        )
+    }
+
+    /// Whether it says where a request came from, which upstreams take on trust.
+    pub const fn is_claim(self) -> bool {
+        matches!(self, Forwarded | ClaimAlias)
+            || (self as u8 >= XForwardedFor as u8 && self as u8 <= XRealIp as u8)
+    }
+
+    /// Whether a trailer must not have this name: it frames, routes, authenticates or vouches for a message, and has
+    /// been acted on by then (RFC 9110 section 6.5.1).
+    pub const fn is_barred_from_trailers(self) -> bool {
+        !matches!(self, Other | Date | Server)
+    }
+
+    /// Whether `Connection` cannot take the field away: the message would mean something else without it.
+    pub(crate) const fn is_kept(self) -> bool {
+        matches!(self, Host | ContentLength | ContentType | Authorization | Cookie | SetCookie)
+    }
+
+    pub(crate) const fn bit(self) -> u64 {
+        1 << self as u8
+    }
+}
+
+fn x_field(name: &[u8]) -> Known {
+    if let Some(known) = X_FIELDS.into_iter().find(|known| is_alike(name, known.name().as_bytes())) {
+        return if name.contains(&b'_') { ClaimAlias } else { known };
+    }
+    let other = name.get(..PREFIX.len()).is_some_and(|front| front.eq_ignore_ascii_case(PREFIX));
+    if other { XForwardedOther } else { Other }
+}
+
+const PREFIX: &[u8] = b"x-forwarded-";
+
+/// Whether a name is this one to somebody who reads `_` as `-`, as CGI and its heirs do.
+fn is_alike(name: &[u8], known: &[u8]) -> bool {
+    let same = |(one, other): (&u8, &u8)| one.eq_ignore_ascii_case(other) || (*one == b'_' && *other == b'-');
+    name.len() == known.len() && name.iter().zip(known).all(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All of them, found by their numbers' order: a new one that is missing here fails the count.
+    const NAMED: [Known; Known::COUNT - 3] = [
+        Authorization,
+        CacheControl,
+        Connection,
+        ContentEncoding,
+        ContentLength,
+        ContentRange,
+        ContentType,
+        Cookie,
+        Date,
+        Expect,
+        Forwarded,
+        Host,
+        KeepAlive,
+        MaxForwards,
+        Pragma,
+        ProxyAuthenticate,
+        ProxyAuthorization,
+        ProxyConnection,
+        Range,
+        Server,
+        SetCookie,
+        Te,
+        Trailer,
+        TransferEncoding,
+        Upgrade,
+        Via,
+        WwwAuthenticate,
+        XForwardedFor,
+        XForwardedHost,
+        XForwardedMethod,
+        XForwardedPort,
+        XForwardedPrefix,
+        XForwardedProto,
+        XForwardedServer,
+        XForwardedTlsClientCert,
+        XForwardedTlsClientCertInfo,
+        XForwardedUri,
+        XRealIp,
+    ];
+
+    #[test]
+    fn every_name_is_recognised_in_any_case() {
+        for known in NAMED {
+            assert_eq!(Known::of(known.name().as_bytes()), known);
+            assert_eq!(Known::of(known.name().to_ascii_uppercase().as_bytes()), known);
+            let longer = format!("{}x", known.name());
+            assert!(!NAMED.contains(&Known::of(longer.as_bytes())), "{longer}");
+            let other = known.name().replace(|last: char| last.is_ascii_alphabetic(), "q");
+            assert_eq!(Known::of(other.as_bytes()), Other, "{other}");
+        }
+        const { assert!(Known::COUNT <= 64, "they no longer fit a set of 64 bits") };
+    }
+
+    #[test]
+    fn other_names() {
+        for (name, expected) in [
+            ("", Other),
+            ("accept", Other),
+            ("hosts", Other),
+            ("x", Other),
+            ("x-forwarded-", XForwardedOther),
+            ("X-Forwarded-User", XForwardedOther),
+            ("x_forwarded_for", ClaimAlias),
+            ("X-Forwarded_Proto", ClaimAlias),
+            ("x_real_ip", ClaimAlias),
+            ("x_forwarded_user", Other),
+            ("content_length", Other),
+        ] {
+            assert_eq!(Known::of(name.as_bytes()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn classes() {
+        let claims = NAMED.into_iter().filter(|known| known.is_claim());
+        assert_eq!(claims.count(), X_FIELDS.len() + 1);
+        assert!(ClaimAlias.is_claim() && !XForwardedOther.is_claim() && !Via.is_claim());
+        assert!(XForwardedOther.is_barred_from_trailers() && !Other.is_barred_from_trailers());
+        assert!(Te.is_hop_by_hop() && !Trailer.is_hop_by_hop());
+    }
+}
