@@ -109,6 +109,11 @@ impl RequestContext {
         Self::new(head, Rc::new(connection), IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), Scheme::Http)
     }
 
+    /// Takes it out by value, for a middleware that waits. What stays behind names nothing and nobody.
+    pub fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::lost())
+    }
+
     pub fn set_route(&mut self, site: &Arc<str>, route: &Arc<str>) {
         self.site = Some(Arc::clone(site));
         self.route = Some(Arc::clone(route));

@@ -9,7 +9,7 @@ use std::fmt;
 
 /// A response head on its way to the client, with the request that it answers.
 pub struct ResponseContext {
-    request: RequestContext,
+    request: Box<RequestContext>,
     status: StatusCode,
     headers: HeaderMap,
     body_size: Option<u64>,
@@ -21,17 +21,17 @@ pub struct ResponseContext {
 impl ResponseContext {
     /// `body_size` is `None` when it is not known beforehand. `error` is set when the proxy, not a service, answers.
     pub fn new(
-        request: RequestContext,
+        request: impl Into<Box<RequestContext>>,
         status: StatusCode,
         headers: HeaderMap,
         body_size: Option<u64>,
         error: Option<ErrorKind>,
     ) -> Self {
-        Self { request, status, headers, body_size, error, body_filters: Vec::new() }
+        Self { request: request.into(), status, headers, body_size, error, body_filters: Vec::new() }
     }
 
     /// Takes the response apart: request, status, fields, body filters in the order in which they apply.
-    pub fn into_parts(self) -> (RequestContext, StatusCode, HeaderMap, Vec<Box<dyn BodyFilter>>) {
+    pub fn into_parts(self) -> (Box<RequestContext>, StatusCode, HeaderMap, Vec<Box<dyn BodyFilter>>) {
         (self.request, self.status, self.headers, self.body_filters)
     }
 

@@ -84,7 +84,7 @@ async fn outward(
     match flow {
         Flow::Respond(reply) => {
             let (request, ..) = response.into_parts();
-            Ok(respond(request, *reply))
+            Ok(respond(*request, *reply))
         }
         Flow::Dispatch(dispatch) => {
             response.extensions_mut().insert(*dispatch);

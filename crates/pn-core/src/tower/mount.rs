@@ -136,7 +136,7 @@ fn answered(answer: Answer) -> (RequestContext, Flow) {
                 response.extensions_mut().remove::<MadeBody>().unwrap_or(MadeBody(bytes::Bytes::new()));
             let reply = reply(&response, body);
             let (request, ..) = response.into_parts();
-            (request, Flow::Respond(Box::new(reply)))
+            (*request, Flow::Respond(Box::new(reply)))
         }
         Err(error) => (RequestContext::lost(), Flow::Respond(Box::new(error.to_reply()))),
     }

@@ -111,6 +111,6 @@ mod tests {
     #[test]
     fn an_exchange_in_progress_stays_small() {
         let size = size_of_future(exchange::serve);
-        assert!(size <= 10_500, "{size} bytes");
+        assert!(size <= 3_100, "{size} bytes");
     }
 }

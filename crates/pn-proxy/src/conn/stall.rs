@@ -8,7 +8,7 @@ use crate::worker::Clock;
 use hyper::rt::Executor;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl<F: Future + 'static> Executor<F> for StreamExec {
         // hyper calls the service and spawns the stream's task in one go, so that the two belong together.
         match self.0.take_stream() {
             Some(stall) => {
-                tokio::task::spawn_local(unless_stalled(task, stall, Rc::clone(&self.0)));
+                tokio::task::spawn_local(unless_stalled(Box::pin(task), stall, Rc::clone(&self.0)));
             }
             None => {
                 tokio::task::spawn_local(async move {
@@ -51,10 +51,10 @@ impl<F: Future + 'static> Executor<F> for StreamExec {
     }
 }
 
-async fn unless_stalled<F: Future>(task: F, stall: Rc<Stall>, conn: Rc<ConnCx>) {
+/// In a box, the task is moved once; without, there would be room for it twice.
+async fn unless_stalled<F: Future>(mut task: Pin<Box<F>>, stall: Rc<Stall>, conn: Rc<ConnCx>) {
     let _probe = PanicProbe { worker: &conn.worker, listener: conn.listener_name.as_str() };
     let limit = conn.timeouts.body_idle;
-    let mut task = pin!(task);
     let mut timer = None;
     poll_fn(|cx| {
         if task.as_mut().poll(cx).is_ready() {

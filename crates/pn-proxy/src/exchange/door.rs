@@ -15,7 +15,7 @@ use pn_model::site::HttpsMode;
 pub(crate) enum Door {
     Route(RouteId),
     /// The proxy answers itself, within the listener's middlewares.
-    Reply(Reply),
+    Reply(Box<Reply>),
     Error(ProxyError),
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn open(
             return Err(ProxyError::new(ErrorKind::Misdirected));
         }
     } else if let Some(reply) = without_tls(site, cx)? {
-        return Ok(Door::Reply(reply));
+        return Ok(Door::Reply(Box::new(reply)));
     }
     if !site.served_on(listener.name().as_str()) {
         return Ok(Door::Error(ProxyError::new(ErrorKind::HostUnknown)));
@@ -82,7 +82,7 @@ fn look_up(current: &Current, conn: &ConnCx, cx: &RequestContext) -> Door {
         Lookup::Matched { route } => Door::Route(RouteId(route)),
         Lookup::NoHost => Door::Error(ProxyError::new(ErrorKind::HostUnknown)),
         Lookup::NoRoute { .. } => Door::Error(ProxyError::new(ErrorKind::RouteUnknown)),
-        Lookup::MethodNotAllowed { allow, .. } => Door::Reply(method_not_allowed(&allow)),
+        Lookup::MethodNotAllowed { allow, .. } => Door::Reply(Box::new(method_not_allowed(&allow))),
     }
 }
 

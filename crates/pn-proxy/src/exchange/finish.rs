@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(crate) struct Finish {
     pub(crate) conn: Rc<ConnCx>,
     /// Holds what middlewares left in its extensions. `None` for a request that was refused at the door.
-    pub(crate) cx: Option<RequestContext>,
+    pub(crate) cx: Option<Box<RequestContext>>,
     pub(crate) began: u64,
     pub(crate) status: StatusCode,
     pub(crate) protocol: Protocol,
@@ -54,7 +54,7 @@ impl Finish {
 
     fn count(&self, duration: u64) {
         let fallback = http::Method::GET;
-        let cx = self.cx.as_ref();
+        let cx = self.cx.as_deref();
         let meter = &self.conn.worker.meter;
         if let (Some(service), Some(answered)) = (cx.and_then(RequestContext::service), &self.answered)
             && answered.retries > 0
@@ -83,7 +83,7 @@ impl Finish {
         }
         sink.write(&Entry {
             connection: &self.conn.connection,
-            request: self.cx.as_ref(),
+            request: self.cx.as_deref(),
             status: self.status.as_u16(),
             duration,
             received: self.tally.received.get(),

@@ -1,10 +1,12 @@
 //! Who the client is, and how upstreams are told: X-Forwarded-*, X-Real-Ip, Forwarded (RFC 7239), Via (RFC 9110).
 //! Only a trusted peer is believed; what anybody else claims is dropped before ours is written.
 
+use super::present::{is_alias, is_claim};
 use http::Version;
 use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue, VIA};
 use ipnet::IpNet;
 use pn_core::context::Scheme;
+use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::net::IpAddr;
 
@@ -13,22 +15,6 @@ const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-
-/// What upstreams take on trust, and so nobody else may set.
-const CLAIMS: [&str; 12] = [
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-forwarded-server",
-    "x-forwarded-prefix",
-    "x-forwarded-method",
-    "x-forwarded-uri",
-    "x-forwarded-tls-client-cert",
-    "x-forwarded-tls-client-cert-info",
-    "x-real-ip",
-    "forwarded",
-];
 
 /// Further addresses of X-Forwarded-For that are looked at; a longer list is a mistake or an attack.
 const MAX_HOPS: usize = 64;
@@ -42,15 +28,24 @@ pub(crate) struct Client {
     pub(crate) trusted: bool,
 }
 
-/// Works out the client, and drops what an untrusted peer claims.
-pub(crate) fn client(headers: &mut HeaderMap, peer: IpAddr, tls: bool, trusted: &[IpNet]) -> Client {
+/// Works out the client, and drops what an untrusted peer claims. `claims`: whether there is anything of that kind.
+pub(crate) fn client(
+    headers: &mut HeaderMap,
+    claims: bool,
+    peer: IpAddr,
+    tls: bool,
+    trusted: &[IpNet],
+) -> Client {
     let direct = if tls { Scheme::Https } else { Scheme::Http };
     let is_trusted = |ip: IpAddr| trusted.iter().any(|net| net.contains(&ip));
     if !is_trusted(peer) {
-        for name in CLAIMS {
-            headers.remove(name);
+        if claims {
+            remove(headers, is_claim);
         }
         return Client { ip: peer, scheme: direct, trusted: false };
+    }
+    if claims {
+        remove(headers, is_alias);
     }
     let scheme = match headers.get(PROTO).map(HeaderValue::as_bytes) {
         Some(b"https" | b"wss") => Scheme::Https,
@@ -58,6 +53,14 @@ pub(crate) fn client(headers: &mut HeaderMap, peer: IpAddr, tls: bool, trusted: 
         _ => direct,
     };
     Client { ip: from_list(headers, peer, is_trusted), scheme, trusted: true }
+}
+
+fn remove(headers: &mut HeaderMap, which: impl Fn(&str) -> bool) {
+    let names: SmallVec<[HeaderName; 4]> =
+        headers.keys().filter(|name| which(name.as_str())).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
 }
 
 /// The first address from the right that no trusted proxy has. A word that is no address ends the search: nothing
@@ -202,7 +205,7 @@ mod tests {
     fn check(peer: &str, list: &str, trusted: &[&str], expected: &str) {
         let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
         let mut map = headers(&[("x-forwarded-for", list), ("x-real-ip", "6.6.6.6")]);
-        let client = client(&mut map, peer.parse().unwrap(), false, &trusted);
+        let client = client(&mut map, true, peer.parse().unwrap(), false, &trusted);
         assert_eq!(client.ip, expected.parse::<IpAddr>().unwrap(), "{peer} {list} {trusted:?}");
         assert_eq!(map.contains_key("x-real-ip"), client.trusted);
     }
@@ -220,12 +223,27 @@ mod tests {
     }
 
     #[test]
+    fn no_name_that_looks_like_a_claim_gets_through() {
+        for (trusted, expected) in
+            [(&["10.0.0.0/8"][..], &["accept", "x-forwarded-for"][..]), (&[], &["accept"])]
+        {
+            let names = ["accept", "x_forwarded_for", "x-forwarded_proto", "x_real_ip", "x-forwarded-for"];
+            let mut map = headers(&names.map(|name| (name, "1.2.3.4")));
+            let trusted: Vec<IpNet> = trusted.iter().map(|net: &&str| net.parse().unwrap()).collect();
+            client(&mut map, true, "10.0.0.1".parse().unwrap(), false, &trusted);
+            let mut left: Vec<_> = map.keys().map(HeaderName::as_str).collect();
+            left.sort_unstable();
+            assert_eq!(left, expected);
+        }
+    }
+
+    #[test]
     fn upstreams_are_told_once_and_in_full() {
         let mut map =
             headers(&[("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=6.6.6.6"), ("via", "1.1 cdn")]);
         let peer = "2001:db8::7".parse().unwrap();
         let host = text("app.example:8443");
-        let who = client(&mut map, peer, true, &[]);
+        let who = client(&mut map, true, peer, true, &[]);
         tell(&mut map, &Told::default(), who, peer, &host, Some(8443), Version::HTTP_2);
         for (name, expected) in [
             ("x-forwarded-for", "2001:db8::7"),
@@ -249,7 +267,7 @@ mod tests {
             ("forwarded", "for=1.2.3.4"),
         ]);
         let peer = "10.0.0.1".parse().unwrap();
-        let who = client(&mut map, peer, false, &["10.0.0.0/8".parse().unwrap()]);
+        let who = client(&mut map, true, peer, false, &["10.0.0.0/8".parse().unwrap()]);
         tell(&mut map, &Told::default(), who, peer, &text("inside"), None, Version::HTTP_11);
         for (name, expected) in [
             ("x-forwarded-for", "1.2.3.4, 10.0.0.1"),

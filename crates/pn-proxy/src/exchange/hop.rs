@@ -1,5 +1,6 @@
 //! Hop-by-hop fields (RFC 9110 section 7.6.1): what belongs to one connection ends there.
 
+use super::present::{self, Present};
 use http::header::{
     CONNECTION, HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING,
     UPGRADE,
@@ -15,32 +16,52 @@ const MAX_LISTED: usize = 32;
 const KEPT: [&str; 5] = ["host", "content-length", "content-type", "authorization", "cookie"];
 
 /// Removes the hop-by-hop fields of a request. Returns whether the client takes trailers.
-pub(crate) fn strip_request(headers: &mut HeaderMap) -> Result<bool, ProxyError> {
-    let trailers = headers.get_all(TE).iter().any(|value| {
-        value
-            .to_str()
-            .is_ok_and(|value| value.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("trailers")))
-    });
-    let listed =
-        headers.get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
-    if listed.count() > MAX_LISTED {
+pub(crate) fn strip_request(headers: &mut HeaderMap, present: Present) -> Result<bool, ProxyError> {
+    if present.has(present::CONNECTION) && options(headers).count() > MAX_LISTED {
         return Err(ProxyError::new(ErrorKind::RequestMalformed).caused_by("a Connection field without end"));
     }
-    strip(headers);
-    headers.remove(PROXY_AUTHORIZATION);
+    let trailers = present.has(present::TE) && takes_trailers(headers);
+    strip(headers, present);
     Ok(trailers)
 }
 
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let is_trailers = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"trailers");
+    headers.get_all(TE).iter().any(|value| value.as_bytes().split(|&byte| byte == b',').any(is_trailers))
+}
+
 /// Removes the hop-by-hop fields of a message.
-pub(crate) fn strip(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let listed: SmallVec<[HeaderName; 4]> = listed(headers).take(MAX_LISTED).collect();
-        for name in listed.iter().filter(|name| !KEPT.contains(&name.as_str())) {
+pub(crate) fn strip(headers: &mut HeaderMap, present: Present) {
+    if present.has(present::CONNECTION) {
+        strip_listed(headers);
+    }
+    for (bit, name) in HOP_BY_HOP {
+        if present.has(bit) {
             headers.remove(name);
         }
-        headers.remove(CONNECTION);
     }
-    for name in [KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE] {
+}
+
+const HOP_BY_HOP: [(u16, HeaderName); 8] = [
+    (present::CONNECTION, CONNECTION),
+    (present::KEEP_ALIVE, KEEP_ALIVE),
+    (present::PROXY_CONNECTION, PROXY_CONNECTION),
+    (present::TE, TE),
+    (present::TRANSFER_ENCODING, TRANSFER_ENCODING),
+    (present::UPGRADE, UPGRADE),
+    (present::PROXY_AUTHENTICATE, PROXY_AUTHENTICATE),
+    (present::PROXY_AUTHORIZATION, PROXY_AUTHORIZATION),
+];
+
+/// Most messages list nothing but how long the connection lasts.
+fn strip_listed(headers: &mut HeaderMap) {
+    let lasts =
+        |option: &[u8]| option.eq_ignore_ascii_case(b"keep-alive") || option.eq_ignore_ascii_case(b"close");
+    if options(headers).all(lasts) {
+        return;
+    }
+    let listed: SmallVec<[HeaderName; 4]> = listed(headers).take(MAX_LISTED).collect();
+    for name in listed.iter().filter(|name| !KEPT.contains(&name.as_str())) {
         headers.remove(name);
     }
 }
@@ -51,10 +72,12 @@ pub(crate) fn lists(headers: &HeaderMap, option: &str) -> bool {
 }
 
 fn listed(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    options(headers).filter_map(|name| HeaderName::from_bytes(name).ok())
+}
+
+fn options(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let values = headers.get_all(CONNECTION).iter();
-    values
-        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+    values.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
 }
 
 #[cfg(test)]
@@ -79,7 +102,8 @@ mod tests {
             headers.append(HeaderName::from_static(name), http::HeaderValue::from_static(value));
         }
         assert!(lists(&headers, "x-secret"));
-        assert!(strip_request(&mut headers).is_ok_and(|trailers| trailers));
+        let present = Present::of(&headers);
+        assert!(strip_request(&mut headers, present).is_ok_and(|trailers| trailers));
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["content-length", "host", "trailer"]);

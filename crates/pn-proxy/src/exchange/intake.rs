@@ -3,6 +3,7 @@
 
 use super::authority::Authority;
 use super::hop;
+use super::present::{self, Present};
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::Scheme;
@@ -17,6 +18,8 @@ use pn_model::listener::{Listener, PathMode};
 #[derive(Debug)]
 pub(crate) struct Intake {
     pub(crate) head: RequestHead,
+    /// What the head had when it came.
+    pub(crate) present: Present,
     /// As it goes to the upstream when `host-header = "preserve"`.
     pub(crate) host: HeaderValue,
     pub(crate) upgrade: Option<HeaderValue>,
@@ -33,11 +36,16 @@ pub(crate) fn take_in(mut parts: Parts, listener: &Listener) -> Result<Intake, P
     if parts.headers.len() > listener.limits.headers as usize {
         return Err(ProxyError::new(ErrorKind::HeadTooLarge));
     }
-    check_framing(&parts)?;
+    let present = Present::of(&parts.headers);
+    if present.has(FRAMING) {
+        check_framing(&parts)?;
+    }
     let authority = authority(&parts)?;
-    let upgrade = upgrade(&parts)?;
-    let trailers = hop::strip_request(&mut parts.headers)?;
-    let expects = parts.headers.remove(EXPECT).is_some() && parts.version != Version::HTTP_10;
+    let upgrade = upgrade(&parts, present)?;
+    let trailers = hop::strip_request(&mut parts.headers, present)?;
+    let expects = present.has(present::EXPECT)
+        && parts.headers.remove(EXPECT).is_some()
+        && parts.version != Version::HTTP_10;
     let host = parts.headers.remove(HOST);
     let host = match (parts.uri.authority(), host) {
         (Some(authority), _) => HeaderValue::from_str(authority.as_str()).map_err(malformed)?,
@@ -54,8 +62,10 @@ pub(crate) fn take_in(mut parts: Parts, listener: &Listener) -> Result<Intake, P
         version: parts.version,
         headers: parts.headers,
     };
-    Ok(Intake { head, host, upgrade, trailers, expects })
+    Ok(Intake { head, present, host, upgrade, trailers, expects })
 }
+
+const FRAMING: u16 = present::CONTENT_LENGTH | present::TRANSFER_ENCODING | present::EXPECT;
 
 fn check_version(version: Version) -> Result<(), ProxyError> {
     match version {
@@ -115,7 +125,7 @@ fn authority(parts: &Parts) -> Result<Authority, ProxyError> {
 }
 
 /// The protocol that the client wants to change to: `Upgrade` in HTTP/1.1, extended CONNECT in HTTP/2 (RFC 8441).
-fn upgrade(parts: &Parts) -> Result<Option<HeaderValue>, ProxyError> {
+fn upgrade(parts: &Parts, present: Present) -> Result<Option<HeaderValue>, ProxyError> {
     if parts.method == Method::CONNECT {
         let protocol = parts.extensions.get::<hyper::ext::Protocol>();
         let protocol = protocol.filter(|_| parts.version == Version::HTTP_2);
@@ -125,7 +135,8 @@ fn upgrade(parts: &Parts) -> Result<Option<HeaderValue>, ProxyError> {
         }
         return HeaderValue::from_str(protocol.as_str()).map(Some).map_err(malformed);
     }
-    if parts.version != Version::HTTP_11 || !hop::lists(&parts.headers, "upgrade") {
+    let asked = parts.version == Version::HTTP_11 && present.has(present::CONNECTION);
+    if !asked || !hop::lists(&parts.headers, "upgrade") {
         return Ok(None);
     }
     let mut wanted = parts.headers.get_all(UPGRADE).iter();

@@ -9,7 +9,9 @@ mod forwarded;
 mod hop;
 mod intake;
 mod max_forwards;
+mod outward;
 mod pipeline;
+mod present;
 mod redirect;
 mod request_body;
 mod response;
@@ -27,64 +29,96 @@ pub(crate) use response_body::ResponseBody;
 use crate::cx::ConnCx;
 use door::Door;
 use env::ExchangeEnv;
-use http::HeaderValue;
 use http::request::Parts;
+use http::{HeaderValue, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use pn_core::graph::{ListenerNode, RouteNode, ServiceId};
-use pn_core::{Current, Dispatch, ErrorKind, ProxyError, RequestContext, Stack};
+use pn_core::{Current, Dispatch, ErrorKind, ProxyError, RequestContext};
 use request_body::{Pace, Tally};
 use service::{Choice, Delivery, Served};
 use stack::{Passed, Verdict, inward};
+use std::future::Future;
 use std::rc::Rc;
 
-/// Answers one request. Never fails: what goes wrong becomes a response.
-pub(crate) async fn serve(
+/// Answers one request. Never fails: what goes wrong becomes a response. What can be decided at once is decided in the
+/// call; the future is moved about by its callers, so that it holds little.
+pub(crate) fn serve(
     request: http::Request<Incoming>,
     conn: Rc<ConnCx>,
-) -> http::Response<ResponseBody> {
-    let began = conn.worker.env.now();
-    let current = conn.current();
-    let tally = Rc::<Tally>::default();
-    let (mut parts, incoming) = request.into_parts();
-    let client = parts.extensions.remove::<OnUpgrade>();
-    let version = parts.version;
-    let finishing = response::Finishing { conn: &conn, began, tally: &tally, version };
-    let Some(listener) = conn.listener(&current) else {
-        return finishing.refuse(&ProxyError::new(ErrorKind::Overloaded));
-    };
-    let opened = open(parts, &conn, &current, listener);
-    let (cx, delivery, door) = match opened {
-        Ok((mut cx, mut delivery, door)) => {
-            let pace =
-                Pace { idle: listener.spec.timeouts.body_idle, min_rate: listener.spec.limits.body_min_rate };
-            // The body of an extended CONNECT is the tunnel itself.
-            if delivery.upgrade.is_none() {
-                delivery.body = RequestBody::new(incoming, pace, &tally);
-            }
-            websocket::complete(&mut cx, &conn.worker.env, delivery.upgrade.as_ref());
-            (cx, delivery, door)
+) -> impl Future<Output = http::Response<ResponseBody>> {
+    let begun = Begun::new(request, &conn);
+    async move {
+        match begun {
+            Ok(begun) => begun.answer(&conn).await,
+            Err(refused) => *refused,
         }
-        Err(error) => {
-            report(&error, None);
-            return finishing.refuse(&error);
-        }
-    };
-    let env = ExchangeEnv {
-        worker: Rc::clone(&conn.worker),
-        client_ip: cx.client_ip(),
-        connection: Rc::clone(&conn.connection),
-        current: current.clone(),
-    };
-    let protocol = delivery.upgrade.clone();
-    let mut passed = Passed::new();
-    let (cx, mut served) = run(cx, delivery, door, listener, &current, &env, &mut passed).await;
-    // What failed on the client's side is told as that, whatever the upstream made of it.
-    if let Some(kind) = tally.failed.get().filter(|_| served.error.is_some()) {
-        served = ProxyError::new(kind).into();
     }
-    finishing.respond(cx, served, &passed, &env, client.zip(protocol)).await
 }
+
+/// A request that was let in.
+struct Begun {
+    cx: Box<RequestContext>,
+    delivery: Box<Delivery>,
+    door: Door,
+    env: ExchangeEnv,
+    began: u64,
+    tally: Rc<Tally>,
+    version: Version,
+    /// The client's side of a change of protocol.
+    client: Option<OnUpgrade>,
+}
+
+impl Begun {
+    fn new(
+        request: http::Request<Incoming>,
+        conn: &Rc<ConnCx>,
+    ) -> Result<Self, Box<http::Response<ResponseBody>>> {
+        let began = conn.worker.env.now();
+        let current = conn.current();
+        let tally = Rc::<Tally>::default();
+        let (mut parts, incoming) = request.into_parts();
+        let (client, version) = (parts.extensions.remove::<OnUpgrade>(), parts.version);
+        let finishing = response::Finishing { conn, began, tally: &tally, version };
+        let Some(listener) = conn.listener(&current) else {
+            return Err(Box::new(finishing.refuse(&ProxyError::new(ErrorKind::Overloaded))));
+        };
+        let (mut cx, mut delivery, door) = open(parts, conn, &current, listener).map_err(|error| {
+            report(&error, None);
+            Box::new(finishing.refuse(&error))
+        })?;
+        // The body of an extended CONNECT is the tunnel itself.
+        if delivery.upgrade.is_none() {
+            let (timeouts, limits) = (&listener.spec.timeouts, &listener.spec.limits);
+            let pace = Pace { idle: timeouts.body_idle, min_rate: limits.body_min_rate };
+            delivery.body = RequestBody::new(incoming, pace, &tally);
+        }
+        websocket::complete(&mut cx, &conn.worker.env, delivery.upgrade.as_ref());
+        let env = ExchangeEnv {
+            worker: Rc::clone(&conn.worker),
+            client_ip: cx.client_ip(),
+            connection: Rc::clone(&conn.connection),
+            current,
+        };
+        Ok(Self { cx, delivery, door, env, began, tally, version, client })
+    }
+
+    async fn answer(mut self, conn: &Rc<ConnCx>) -> http::Response<ResponseBody> {
+        let finishing =
+            response::Finishing { conn, began: self.began, tally: &self.tally, version: self.version };
+        let protocol = self.delivery.upgrade.clone();
+        let mut passed = Passed::new();
+        let mut served = run(&mut self.cx, self.delivery, self.door, conn, &self.env, &mut passed).await;
+        // What failed on the client's side is told as that, whatever the upstream made of it.
+        if let Some(kind) = self.tally.failed.get().filter(|_| served.error.is_some()) {
+            served = ProxyError::new(kind).into();
+        }
+        let outcome = outward::run(self.cx, served, &passed, &self.env).await;
+        finishing.respond(outcome, self.client.zip(protocol))
+    }
+}
+
+type Opened = (Box<RequestContext>, Box<Delivery>, Door);
 
 /// From hyper's head to a context at the right door.
 fn open(
@@ -92,32 +126,31 @@ fn open(
     conn: &ConnCx,
     current: &Current,
     listener: &ListenerNode,
-) -> Result<(RequestContext, Delivery, Door), ProxyError> {
-    // hyper's own bound is for HTTP/1, and higher than most.
-    if parts.headers.len() > listener.spec.limits.headers as usize {
-        return Err(ProxyError::new(ErrorKind::HeadTooLarge));
-    }
+) -> Result<Opened, ProxyError> {
     let mut intake = intake::take_in(parts, &listener.spec)?;
     let goes_on = max_forwards::count(&intake.head.method, &mut intake.head.headers);
     let connection = &conn.connection;
     let peer = connection.peer.map_or(LOCAL, |peer| peer.ip());
     let headers = &mut intake.head.headers;
-    let client = forwarded::client(headers, peer, connection.tls.is_some(), &listener.spec.trusted_proxies);
+    let claims = intake.present.has(present::CLAIM);
+    let trusted = &listener.spec.trusted_proxies;
+    let client = forwarded::client(headers, claims, peer, connection.tls.is_some(), trusted);
     let port = connection.local.map(|local| local.port());
     forwarded::tell(headers, &conn.told, client, peer, &intake.host, port, intake.head.version);
     let cx = RequestContext::new(intake.head, Rc::clone(connection), client.ip, client.scheme);
+    let cx = Box::new(cx);
     let door = match door::open(current, conn, listener, &cx)? {
-        Door::Route(_) if !goes_on => Door::Reply(max_forwards::answer(cx.method())?),
+        Door::Route(_) if !goes_on => Door::Reply(Box::new(max_forwards::answer(cx.method())?)),
         door => door,
     };
-    let delivery = Delivery {
+    let delivery = Box::new(Delivery {
         host: intake.host,
         upgrade: intake.upgrade,
         trailers: intake.trailers,
         expects: intake.expects,
         keep_head: true,
         body: RequestBody::from_memory(bytes::Bytes::new()),
-    };
+    });
     Ok((cx, delivery, door))
 }
 
@@ -126,21 +159,26 @@ const LOCAL: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHO
 
 /// The listener's middlewares, then what the door said.
 async fn run<'g>(
-    cx: RequestContext,
-    delivery: Delivery,
+    cx: &mut RequestContext,
+    delivery: Box<Delivery>,
     door: Door,
-    listener: &'g ListenerNode,
-    current: &'g Current,
-    env: &ExchangeEnv,
+    conn: &ConnCx,
+    env: &'g ExchangeEnv,
     passed: &mut Passed<'g>,
-) -> (RequestContext, Served) {
-    let (cx, verdict) = pass(&listener.stack, cx, env, passed).await;
+) -> Served {
+    let Some(listener) = conn.listener(&env.current) else {
+        return ProxyError::new(ErrorKind::Overloaded).into();
+    };
+    let mut verdict = Verdict::Pass;
+    if !listener.stack.is_empty() {
+        verdict = inward(&listener.stack, cx, env, passed).await;
+    }
     match (verdict, door) {
-        (Verdict::Pass, Door::Reply(reply)) => (cx, reply.into()),
-        (Verdict::Pass, Door::Error(error)) => (cx, error.into()),
-        (Verdict::Pass, Door::Route(id)) => match current.graph().route(id) {
-            Some(route) => routed(cx, delivery, route, current, env, passed).await,
-            None => (cx, ProxyError::new(ErrorKind::Internal).into()),
+        (Verdict::Pass, Door::Reply(reply)) => (*reply).into(),
+        (Verdict::Pass, Door::Error(error)) => error.into(),
+        (Verdict::Pass, Door::Route(id)) => match env.current.graph().route(id) {
+            Some(route) => routed(cx, delivery, route, env, passed).await,
+            None => ProxyError::new(ErrorKind::Internal).into(),
         },
         (verdict, _) => decided(cx, delivery, verdict, env).await,
     }
@@ -148,87 +186,76 @@ async fn run<'g>(
 
 /// The route's middlewares, then its service's, split by split.
 async fn routed<'g>(
-    mut cx: RequestContext,
-    mut delivery: Delivery,
+    cx: &mut RequestContext,
+    mut delivery: Box<Delivery>,
     route: &'g RouteNode,
-    current: &'g Current,
-    env: &ExchangeEnv,
+    env: &'g ExchangeEnv,
     passed: &mut Passed<'g>,
-) -> (RequestContext, Served) {
-    let graph = current.graph();
+) -> Served {
+    let graph = env.current.graph();
     if let Some(site) = graph.site(route.site) {
         cx.set_route(&site.label, &route.label);
     }
     let mut choice = Choice::default();
     let mut id = route.service;
-    let (mut cx, mut verdict) = pass(&route.stack, cx, env, passed).await;
-    while let Verdict::Pass = verdict {
+    // The route's stack stands before that of its service.
+    let mut before = Some(&route.stack);
+    loop {
         let Some(node) = graph.service(id) else {
-            return (cx, ProxyError::new(ErrorKind::Unconfigured).into());
+            return ProxyError::new(ErrorKind::Unconfigured).into();
         };
-        (cx, verdict) = pass(&node.stack, cx, env, passed).await;
-        if !matches!(verdict, Verdict::Pass) {
-            break;
+        for stack in [before.take(), Some(&node.stack)].into_iter().flatten() {
+            if stack.is_empty() {
+                continue;
+            }
+            let verdict = inward(stack, cx, env, passed).await;
+            if !matches!(verdict, Verdict::Pass) {
+                return decided(cx, delivery, verdict, env).await;
+            }
         }
-        match choice.step(env, node, &cx) {
+        match choice.step(env, node, cx) {
             Ok(Some(below)) => id = below,
             Ok(None) => {
                 delivery.keep_head = !passed.is_empty() || env.worker.logs_fields();
-                let served = service::deliver(env, node, &mut cx, delivery, choice).await;
-                let served = or_report(served, &cx);
-                return (cx, served);
+                let served = service::deliver(env, node, cx, delivery, choice).await;
+                return or_report(served, cx);
             }
-            Err(error) => return (cx, error.into()),
+            Err(error) => return error.into(),
         }
     }
-    decided(cx, delivery, verdict, env).await
-}
-
-/// Runs a stack, at no cost when it is empty.
-async fn pass<'g>(
-    stack: &'g Stack,
-    cx: RequestContext,
-    env: &ExchangeEnv,
-    passed: &mut Passed<'g>,
-) -> (RequestContext, Verdict) {
-    if stack.is_empty() {
-        return (cx, Verdict::Pass);
-    }
-    inward(stack, cx, env, passed).await
 }
 
 /// What a middleware decided in place of the service.
 async fn decided(
-    cx: RequestContext,
-    delivery: Delivery,
+    cx: &mut RequestContext,
+    delivery: Box<Delivery>,
     verdict: Verdict,
     env: &ExchangeEnv,
-) -> (RequestContext, Served) {
+) -> Served {
     match verdict {
-        Verdict::Reply(reply) => (cx, (*reply).into()),
+        Verdict::Reply(reply) => (*reply).into(),
         Verdict::Dispatch(dispatch) => Box::pin(dispatched(cx, delivery, &dispatch, env)).await,
-        Verdict::Pass => (cx, ProxyError::new(ErrorKind::Internal).into()),
+        Verdict::Pass => ProxyError::new(ErrorKind::Internal).into(),
     }
 }
 
 /// Another service in place of the route's, as a middleware said.
 async fn dispatched(
-    mut cx: RequestContext,
-    delivery: Delivery,
+    cx: &mut RequestContext,
+    delivery: Box<Delivery>,
     dispatch: &Dispatch,
     env: &ExchangeEnv,
-) -> (RequestContext, Served) {
+) -> Served {
     let served = match env.current.graph().service_id(&dispatch.service) {
-        Some(id) => to_service(&mut cx, delivery, id, dispatch, env).await,
+        Some(id) => to_service(cx, delivery, id, dispatch, env).await,
         None => Err(ProxyError::new(ErrorKind::Unconfigured)),
     };
-    let served = or_report(served, &cx);
-    (cx, served)
+    or_report(served, cx)
 }
 
 async fn to_service(
     cx: &mut RequestContext,
-    delivery: Delivery,
+    delivery: Box<Delivery>,
     id: ServiceId,
     dispatch: &Dispatch,
     env: &ExchangeEnv,

@@ -5,53 +5,59 @@ use pn_core::{BodyFilter, BodySink, ProxyError};
 use std::collections::VecDeque;
 use std::fmt;
 
-/// Pieces go in at one end and come out at the other.
+/// Pieces go in at one end and come out at the other. `None` without filters: bodies are moved about.
 #[derive(Default)]
-pub(crate) struct Pipeline {
+pub(crate) struct Pipeline(Option<Box<Filters>>);
+
+#[derive(Default)]
+struct Filters {
     filters: Vec<Box<dyn BodyFilter>>,
     ready: VecDeque<Bytes>,
 }
 
 impl Pipeline {
     pub(crate) fn new(filters: Vec<Box<dyn BodyFilter>>) -> Self {
-        Self { filters, ready: VecDeque::new() }
+        let filters = (!filters.is_empty()).then(|| Box::new(Filters { filters, ready: VecDeque::new() }));
+        Self(filters)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.filters.is_empty()
+        self.0.as_ref().is_none_or(|own| own.filters.is_empty())
     }
 
     /// Whether nothing more will come out: nothing is ready, and no filter may still hold something.
     pub(crate) fn is_done(&self) -> bool {
-        self.filters.is_empty() && self.ready.is_empty()
+        self.0.as_ref().is_none_or(|own| own.filters.is_empty() && own.ready.is_empty())
     }
 
     /// Whether the body may come out longer or shorter than it went in.
     pub(crate) fn changes_length(&self) -> bool {
-        self.filters.iter().any(|filter| filter.changes_length())
+        self.0.as_ref().is_some_and(|own| own.filters.iter().any(|filter| filter.changes_length()))
     }
 
     /// What has come through.
     pub(crate) fn pop(&mut self) -> Option<Bytes> {
-        self.ready.pop_front()
+        self.0.as_mut().and_then(|own| own.ready.pop_front())
     }
 
     pub(crate) fn push(&mut self, piece: Bytes) -> Result<(), ProxyError> {
-        feed(&mut self.filters, piece, &mut self.ready)
+        let own = self.0.get_or_insert_default();
+        feed(&mut own.filters, piece, &mut own.ready)
     }
 
     /// The body has ended: each filter gives up what it held, to those behind it, and goes.
     pub(crate) fn finish(&mut self) -> Result<(), ProxyError> {
-        let mut rest = self.filters.as_mut_slice();
+        let Some(own) = &mut self.0 else { return Ok(()) };
+        let mut rest = own.filters.as_mut_slice();
         while let Some((filter, behind)) = rest.split_first_mut() {
             let mut sink = BodySink::default();
             filter.end(&mut sink)?;
             for piece in sink.drain() {
-                feed(behind, piece, &mut self.ready)?;
+                feed(behind, piece, &mut own.ready)?;
             }
             rest = behind;
         }
-        self.filters.clear();
+        own.filters.clear();
         Ok(())
     }
 }
@@ -75,7 +81,7 @@ fn feed(
 
 impl fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pipeline({} filters)", self.filters.len())
+        write!(f, "Pipeline({} filters)", self.0.as_ref().map_or(0, |own| own.filters.len()))
     }
 }
 

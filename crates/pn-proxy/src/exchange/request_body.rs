@@ -21,7 +21,7 @@ use tokio::time::{Sleep, sleep};
 pub(crate) struct RequestBody {
     source: Source,
     pipeline: Pipeline,
-    trailers: Option<HeaderMap>,
+    trailers: Option<Box<HeaderMap>>,
     progress: Progress,
     tally: Rc<Tally>,
 }
@@ -140,7 +140,7 @@ impl Body for RequestBody {
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
             if matches!(this.source, Source::Ended) {
-                return Poll::Ready(this.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
+                return Poll::Ready(this.trailers.take().map(|trailers| Ok(Frame::trailers(*trailers))));
             }
             let passed = match ready!(this.poll_source(cx)) {
                 None => Ok(()),
@@ -149,7 +149,7 @@ impl Body for RequestBody {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(piece) => this.pipeline.push(piece),
                     Err(frame) => {
-                        this.trailers = frame.into_trailers().ok();
+                        this.trailers = frame.into_trailers().ok().map(Box::new);
                         Ok(())
                     }
                 },

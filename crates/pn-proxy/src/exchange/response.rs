@@ -1,20 +1,18 @@
-//! From what a service said to the response that hyper sends: middlewares outward, a change of protocol, the end of
-//! the connection, and what is counted when all is over.
+//! From what is answered to the response that hyper sends: a change of protocol, the end of the connection, and what is
+//! counted when all is over.
 
-use super::env::ExchangeEnv;
 use super::finish::Finish;
-use super::request_body::{RequestBody, Tally};
+use super::outward::Outcome;
+use super::request_body::Tally;
 use super::response_body::{ResponseBody, ResponseSource};
-use super::service::{self, Delivery, Served};
-use super::stack::{Passed, Verdict, outward};
+use super::service::Served;
 use super::tunnel::{self, Tunnel};
-use super::{Change, or_report, websocket};
+use super::{Change, websocket};
 use crate::cx::ConnCx;
 use crate::metrics::Protocol;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use http::{Method, StatusCode, Version};
-use pn_core::context::RequestHead;
-use pn_core::{BodyFilter, Dispatch, ErrorKind, ProxyError, Reply, RequestContext, ResponseContext};
+use http::{StatusCode, Version};
+use pn_core::{BodyFilter, ErrorKind, ProxyError, RequestContext};
 use std::rc::Rc;
 
 /// What every end of an exchange needs.
@@ -34,23 +32,18 @@ impl Finishing<'_> {
     }
 
     /// The response, and with it the end of the exchange.
-    pub(crate) async fn respond(
+    pub(crate) fn respond(
         &self,
-        cx: RequestContext,
-        served: Served,
-        passed: &Passed<'_>,
-        env: &ExchangeEnv,
+        (cx, mut served, filters): Outcome,
         change: Change,
     ) -> http::Response<ResponseBody> {
-        let (cx, mut served, filters) = match passed.is_empty() {
-            true => (cx, served, Vec::new()),
-            false => run_outward(cx, served, passed, env).await,
-        };
         let close = served.close || self.conn.closes() || self.tally.failed.get().is_some();
         let upstream = served.upgrade.take();
         if let (StatusCode::SWITCHING_PROTOCOLS, Some(upstream)) = (served.status, upstream) {
             return match change {
-                Some((client, protocol)) => self.switch(cx, served, Tunnel { client, upstream }, &protocol),
+                Some((client, protocol)) => {
+                    self.switch(cx, served, Tunnel { client, upstream: *upstream }, &protocol)
+                }
                 None => self.refuse(&ProxyError::new(ErrorKind::UpgradeFailed)),
             };
         }
@@ -63,7 +56,7 @@ impl Finishing<'_> {
     /// The protocol changes: the exchange lasts as long as the tunnel.
     fn switch(
         &self,
-        cx: RequestContext,
+        cx: Box<RequestContext>,
         mut served: Served,
         tunnel: Tunnel,
         protocol: &HeaderValue,
@@ -79,7 +72,7 @@ impl Finishing<'_> {
         response
     }
 
-    fn finish(&self, cx: Option<RequestContext>, served: &Served, protocol: Protocol) -> Finish {
+    fn finish(&self, cx: Option<Box<RequestContext>>, served: &Served, protocol: Protocol) -> Finish {
         Finish {
             conn: Rc::clone(self.conn),
             cx,
@@ -114,81 +107,6 @@ impl Finishing<'_> {
         *response.headers_mut() = headers;
         response
     }
-}
-
-type Outward = (RequestContext, Served, Vec<Box<dyn BodyFilter>>);
-
-/// Runs what the request passed, in reverse.
-async fn run_outward(cx: RequestContext, served: Served, passed: &Passed<'_>, env: &ExchangeEnv) -> Outward {
-    let size = served.source.size();
-    let mut rest = Served { headers: HeaderMap::new(), ..served };
-    let mut context = ResponseContext::new(cx, rest.status, served.headers, size, rest.error);
-    for middleware in passed.iter().rev() {
-        let (after, verdict) = outward(middleware, context, env).await;
-        context = after;
-        match verdict {
-            Verdict::Pass => {}
-            Verdict::Reply(reply) => rest = replace(&mut context, rest, *reply),
-            Verdict::Dispatch(dispatch) => rest = Box::pin(fetch(&mut context, rest, &dispatch, env)).await,
-        }
-    }
-    let (cx, status, headers, filters) = context.into_parts();
-    (cx, Served { status, headers, ..rest }, filters)
-}
-
-fn replace(context: &mut ResponseContext, rest: Served, reply: Reply) -> Served {
-    let size = Some(reply.body.len() as u64);
-    context.replace(reply.status, reply.headers, size);
-    let close = rest.close || reply.close;
-    Served { source: ResponseSource::Memory(reply.body), upgrade: None, close, ..rest }
-}
-
-/// The answer of another service in place of the response: a page for an error.
-async fn fetch(
-    context: &mut ResponseContext,
-    rest: Served,
-    dispatch: &Dispatch,
-    env: &ExchangeEnv,
-) -> Served {
-    let mut cx = page_request(context.request(), dispatch, env);
-    let host =
-        HeaderValue::from_str(context.request().host()).unwrap_or_else(|_| HeaderValue::from_static(""));
-    let body = RequestBody::from_memory(bytes::Bytes::new());
-    let delivery = Delivery { host, upgrade: None, trailers: false, expects: false, keep_head: false, body };
-    let page = match env.current.graph().service_id(&dispatch.service) {
-        Some(id) => service::ask(env, id, &mut cx, delivery).await,
-        None => Err(ProxyError::new(ErrorKind::Unconfigured)),
-    };
-    let page = or_report(page, &cx);
-    if page.error.is_some() {
-        // No page: the response stays what it was.
-        return rest;
-    }
-    context.replace(dispatch.status.unwrap_or(page.status), page.headers, page.source.size());
-    Served { source: page.source, answered: page.answered, upgrade: None, ..rest }
-}
-
-/// A GET without the client's credentials: a page for everybody.
-fn page_request(request: &RequestContext, dispatch: &Dispatch, env: &ExchangeEnv) -> RequestContext {
-    let target = dispatch.path_and_query.as_deref().unwrap_or("/");
-    let (path, query) =
-        target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query.into())));
-    let mut headers = HeaderMap::new();
-    for name in [http::header::ACCEPT, http::header::ACCEPT_LANGUAGE] {
-        if let Some(value) = request.header(&name) {
-            headers.insert(name, value.clone());
-        }
-    }
-    let head = RequestHead {
-        method: Method::GET,
-        host: request.host().into(),
-        port: request.port(),
-        path: path.into(),
-        query,
-        version: Version::HTTP_11,
-        headers,
-    };
-    RequestContext::new(head, Rc::clone(&env.connection), env.client_ip, request.scheme())
 }
 
 fn protocol_of(headers: &HeaderMap) -> Protocol {

@@ -17,9 +17,9 @@ use std::task::{Context, Poll, ready};
 pub(crate) struct ResponseBody {
     source: ResponseSource,
     pipeline: Pipeline,
-    trailers: Option<HeaderMap>,
+    trailers: Option<Box<HeaderMap>>,
     /// Why the rest does not come.
-    failed: Option<ProxyError>,
+    failed: Option<Box<ProxyError>>,
     finish: Option<Finish>,
 }
 
@@ -88,7 +88,7 @@ impl ResponseBody {
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
             if let Some(trailers) = self.trailers.take() {
-                return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                return Poll::Ready(Some(Ok(Frame::trailers(*trailers))));
             }
             match ready!(self.source.poll(cx)) {
                 None => {
@@ -114,7 +114,7 @@ impl ResponseBody {
         let mut held = std::mem::take(&mut self.pipeline);
         held.finish()?;
         self.source = ResponseSource::Memory(collect(&mut held));
-        self.trailers = frame.into_trailers().ok();
+        self.trailers = frame.into_trailers().ok().map(Box::new);
         Ok(())
     }
 
@@ -150,13 +150,13 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
         if let Some(error) = self.failed.take() {
             self.end(Some(&error));
-            return Poll::Ready(Some(Err(error)));
+            return Poll::Ready(Some(Err(*error)));
         }
         let frame = match ready!(self.poll_next(cx)) {
             Some(Err(error)) => {
                 // At an error hyper drops what it holds and has not written, the head among it. Asked again, it has
                 // written that, and the client sees a response that was cut off rather than none.
-                self.failed = Some(error);
+                self.failed = Some(Box::new(error));
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }

@@ -2,6 +2,7 @@
 //! memory.
 
 use super::env::ExchangeEnv;
+use super::present::Present;
 use super::redirect;
 use super::request_body::RequestBody;
 use super::response_body::ResponseSource;
@@ -15,7 +16,7 @@ use pn_model::limits::SERVICE_DEPTH;
 use pn_model::service::Respond;
 use smallvec::SmallVec;
 
-/// What goes along with a request.
+/// What goes along with a request. In a box: it is handed on from stage to stage.
 pub(crate) struct Delivery {
     /// The authority as the client wrote it.
     pub(crate) host: HeaderValue,
@@ -30,6 +31,13 @@ pub(crate) struct Delivery {
     pub(crate) body: RequestBody,
 }
 
+impl Delivery {
+    /// Of a request that the proxy itself makes.
+    pub(crate) fn new(host: HeaderValue, body: RequestBody) -> Box<Self> {
+        Box::new(Self { host, upgrade: None, trailers: false, expects: false, keep_head: false, body })
+    }
+}
+
 /// What a service said.
 pub(crate) struct Served {
     pub(crate) status: StatusCode,
@@ -39,7 +47,7 @@ pub(crate) struct Served {
     pub(crate) error: Option<ErrorKind>,
     pub(crate) answered: Option<Answered>,
     /// The upstream's side of a changed protocol.
-    pub(crate) upgrade: Option<UpstreamTunnel>,
+    pub(crate) upgrade: Option<Box<UpstreamTunnel>>,
     pub(crate) close: bool,
 }
 
@@ -74,7 +82,7 @@ pub(crate) async fn ask(
     env: &ExchangeEnv,
     id: ServiceId,
     cx: &mut RequestContext,
-    delivery: Delivery,
+    delivery: Box<Delivery>,
 ) -> Result<Served, ProxyError> {
     let mut choice = Choice::default();
     let graph = env.current.graph();
@@ -118,7 +126,7 @@ pub(crate) async fn deliver(
     env: &ExchangeEnv,
     node: &ServiceNode,
     cx: &mut RequestContext,
-    delivery: Delivery,
+    delivery: Box<Delivery>,
     choice: Choice,
 ) -> Result<Served, ProxyError> {
     cx.set_service(&node.label);
@@ -140,16 +148,17 @@ async fn send(
     node: &ServiceNode,
     servers: &ServersNode,
     cx: &mut RequestContext,
-    delivery: Delivery,
+    delivery: Box<Delivery>,
 ) -> Result<Served, ProxyError> {
-    let outgoing = outgoing(env, cx, delivery)?;
-    let answer = env.worker.upstreams.send(servers, &node.label, outgoing, &env.worker.env).await;
-    let answer = match answer {
+    let outgoing = outgoing(env, cx, *delivery)?;
+    let sending = env.worker.upstreams.send(servers, &node.label, outgoing, &env.worker.env);
+    let answer = match sending.await {
         Ok(answer) => answer,
         Err(unanswered) => return Ok(unanswered_by(unanswered, cx)),
     };
     let (status, mut headers) = (answer.head.status, answer.head.headers);
-    super::hop::strip(&mut headers);
+    let present = Present::of(&headers);
+    super::hop::strip(&mut headers, present);
     if let Some(cookie) = answer.set_cookie {
         headers.append(SET_COOKIE, cookie);
     }

@@ -62,7 +62,7 @@ pub(super) struct Saved {
 pub(super) struct Said {
     pub(super) head: Parts,
     pub(super) body: UpstreamBody,
-    pub(super) tunnel: Option<UpstreamTunnel>,
+    pub(super) tunnel: Option<Box<UpstreamTunnel>>,
 }
 
 /// Why a server said nothing.
@@ -138,7 +138,7 @@ pub(super) async fn attempt(
     let want = Want { ends: job.ends, upgrade: job.upgrade.is_some(), fresh };
     match server.pool.lease(names, want).await? {
         Lease::H1(connection) => over_h1(job, server, connection, load).await,
-        Lease::H2(connection, place) => over_h2(job, server, &connection, place, load).await,
+        Lease::H2(connection, place) => Box::pin(over_h2(job, server, &connection, place, load)).await,
     }
 }
 
@@ -154,18 +154,10 @@ async fn over_h1(
     load: Option<InFlight>,
 ) -> Result<Said, Failed> {
     let used = connection.used;
-    let mut headers = job.take_headers(job.idempotent && (used || job.retries));
-    let expect = job.expect && job.slot.is_some();
-    fields::for_h1(&mut headers, &job.facts(host_for(server, &job.host), expect));
-    let gate = expect.then(Arc::<Gate>::default);
-    let mut request = Request::new(job.payload(gate.clone()));
-    *request.method_mut() = job.method.clone();
-    *request.uri_mut() = job.target.clone();
-    *request.headers_mut() = headers;
-    if let Some(gate) = &gate {
-        wait_for_continue(&mut request, gate);
-    }
-    let answered = connection.exchange(request, job.slot.as_ref(), job.head_limit).await;
+    let gate = (job.expect && job.slot.is_some()).then(Arc::<Gate>::default);
+    let answered = connection
+        .exchange(h1_request(job, server, used, gate.as_ref()), job.slot.as_ref(), job.head_limit)
+        .await;
     let response = answered.map_err(|broken| job.blame(broken, used))?;
     let (mut head, incoming) = response.into_parts();
     fields::check_framing(&mut head)?;
@@ -184,6 +176,19 @@ async fn over_h1(
     let mut body = UpstreamBody::new(incoming, link, load, job.body_idle);
     settle(&mut body).await;
     Ok(Said { head, body, tunnel: None })
+}
+
+fn h1_request(job: &mut Job, server: &Server, used: bool, gate: Option<&Arc<Gate>>) -> Request<Payload> {
+    let mut headers = job.take_headers(job.idempotent && (used || job.retries));
+    fields::for_h1(&mut headers, &job.facts(host_for(server, &job.host), gate.is_some()));
+    let mut request = Request::new(job.payload(gate.cloned()));
+    *request.method_mut() = job.method.clone();
+    *request.uri_mut() = job.target.clone();
+    *request.headers_mut() = headers;
+    if let Some(gate) = gate {
+        wait_for_continue(&mut request, gate);
+    }
+    request
 }
 
 /// A body that has ended already has no use for its connection.
@@ -221,7 +226,7 @@ fn switched(
             let (stream, read, place) = connection.into_tunnel();
             let ends = Ends::H1 { stream, read, _place: place };
             let body = UpstreamBody::new(incoming, Link::None, None, Duration::ZERO);
-            Ok(Said { head, body, tunnel: Some(UpstreamTunnel::new(ends, load)) })
+            Ok(Said { head, body, tunnel: Some(Box::new(UpstreamTunnel::new(ends, load))) })
         }
         Some(_) => Err(ProxyError::new(ErrorKind::UpgradeFailed).into()),
         None => Err(ProxyError::new(ErrorKind::ResponseMalformed).caused_by("101 unasked").into()),
@@ -261,7 +266,7 @@ async fn over_h2(
         let (mut head, incoming) = response.into_parts();
         fields::as_switch(&mut head, protocol, key.as_ref());
         let body = UpstreamBody::new(incoming, Link::None, None, Duration::ZERO);
-        return Ok(Said { head, body, tunnel: Some(tunnel) });
+        return Ok(Said { head, body, tunnel: Some(Box::new(tunnel)) });
     }
     let (mut head, incoming) = response.into_parts();
     fields::check_framing(&mut head)?;

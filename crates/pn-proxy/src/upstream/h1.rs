@@ -128,43 +128,48 @@ impl H1 {
 
     /// Sends a request and waits for the head of the response. With `limit`, no longer than that since the last
     /// progress of the request.
-    pub(super) async fn exchange(
-        &mut self,
+    ///
+    /// hyper has the request before the future is there, which has no room for it.
+    pub(super) fn exchange<'a>(
+        &'a mut self,
         request: Request<Payload>,
-        slot: Option<&BodySlot>,
+        slot: Option<&'a BodySlot>,
         limit: Duration,
-    ) -> Result<Response<Incoming>, Broken> {
+    ) -> impl Future<Output = Result<Response<Incoming>, Broken>> + use<'a> {
         self.used = true;
         self.budget.begin();
-        let mut head = pin!(self.send.try_send_request(request));
+        let sending = self.send.try_send_request(request);
         let mut wait = HeadWait::new(slot, limit);
-        let result = poll_fn(|cx| {
-            self.drive(cx);
-            if let Poll::Ready(result) = head.as_mut().poll(&mut nobody()) {
-                return Poll::Ready(Some(result));
-            }
-            // A connection that is done has said why, unless hyper has a fault.
-            if self.done || wait.poll(&mut self.timer, cx).is_ready() {
-                Poll::Ready(None)
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
-        let silent = self.budget.untouched();
-        self.budget.end();
-        match result {
-            Some(Ok(response)) => Ok(response),
-            Some(Err(mut failed)) => {
-                let returned = failed.take_message().map(Box::new);
-                let error = fault::awaiting_head(failed.into_error());
-                let error = if returned.is_some() { error.unsent() } else { error };
-                Err(Broken { error, returned, silent })
-            }
-            None => {
-                let kind =
-                    if self.done { ErrorKind::ConnectionTerminated } else { ErrorKind::ResponseTimeout };
-                Err(Broken { error: ProxyError::new(kind), returned: None, silent })
+        async move {
+            let mut head = pin!(sending);
+            let result = poll_fn(|cx| {
+                self.drive(cx);
+                if let Poll::Ready(result) = head.as_mut().poll(&mut nobody()) {
+                    return Poll::Ready(Some(result));
+                }
+                // A connection that is done has said why, unless hyper has a fault.
+                if self.done || wait.poll(&mut self.timer, cx).is_ready() {
+                    Poll::Ready(None)
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
+            let silent = self.budget.untouched();
+            self.budget.end();
+            match result {
+                Some(Ok(response)) => Ok(response),
+                Some(Err(mut failed)) => {
+                    let returned = failed.take_message().map(Box::new);
+                    let error = fault::awaiting_head(failed.into_error());
+                    let error = if returned.is_some() { error.unsent() } else { error };
+                    Err(Broken { error, returned, silent })
+                }
+                None => {
+                    let kind =
+                        if self.done { ErrorKind::ConnectionTerminated } else { ErrorKind::ResponseTimeout };
+                    Err(Broken { error: ProxyError::new(kind), returned: None, silent })
+                }
             }
         }
     }

@@ -17,6 +17,7 @@ use http_body::Body;
 use pn_core::graph::ServersNode;
 use pn_core::{ErrorKind, ProxyError, Side};
 use pn_model::service::{Balance, RetryOn};
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -55,7 +56,7 @@ pub(crate) struct Answer {
     pub(crate) head: response::Parts,
     pub(crate) body: UpstreamBody,
     /// After a `101`, which is also what an HTTP/2 server's agreement to an upgrade looks like here.
-    pub(crate) upgrade: Option<UpstreamTunnel>,
+    pub(crate) upgrade: Option<Box<UpstreamTunnel>>,
     pub(crate) server: ServerLabel,
     /// Servers that were asked before this one.
     pub(crate) retries: u32,
@@ -88,13 +89,15 @@ struct Way<'a> {
 impl Upstreams {
     /// Picks a server, sends, and tries others as the service's `retries` say. The head of the answer is there when it
     /// returns. Dropped before, it gives the request up.
-    pub(crate) async fn send<B>(
-        &self,
-        node: &ServersNode,
+    ///
+    /// The request is laid out in memory before the future is: what is awaited holds a pointer to it.
+    pub(crate) fn send<'a, B>(
+        &'a self,
+        node: &'a ServersNode,
         label: &Arc<str>,
         outgoing: Outgoing<B>,
-        env: &WorkerEnv,
-    ) -> Result<Answer, Unanswered>
+        env: &'a WorkerEnv,
+    ) -> impl Future<Output = Result<Answer, Unanswered>> + use<'a, B>
     where
         B: Body<Data = Bytes, Error = ProxyError> + Unpin + 'static,
     {
@@ -103,7 +106,7 @@ impl Upstreams {
         if node.spec.retries.is_some() {
             node.balance.retries.request(now);
         }
-        let way = Way {
+        let mut way = Way {
             node,
             service: self.service(node, label),
             upstreams: self,
@@ -113,15 +116,22 @@ impl Upstreams {
             tried: Tried::new(),
             now,
         };
-        let mut job = job(node, outgoing);
+        let mut job = Box::new(job(node, outgoing));
         job.saved.fields = self.spare.borrow_mut().pop().unwrap_or_default();
-        let result = way.go(&mut job).await;
+        async move {
+            let result = way.go(&mut job).await;
+            self.spare(&mut job);
+            result
+        }
+    }
+
+    /// Keeps the memory of a request's copied fields for another one.
+    fn spare(&self, job: &mut Job) {
         job.saved.fields.clear();
         let mut spare = self.spare.borrow_mut();
         if spare.len() < SPARE_MAX {
-            spare.push(job.saved.fields);
+            spare.push(std::mem::take(&mut job.saved.fields));
         }
-        result
     }
 }
 
@@ -154,7 +164,7 @@ where
 }
 
 impl Way<'_> {
-    async fn go(mut self, job: &mut Job) -> Result<Answer, Unanswered> {
+    async fn go(&mut self, job: &mut Job) -> Result<Answer, Unanswered> {
         let mut last: Option<Rc<Server>> = None;
         let mut retries = 0;
         let Some(mut index) = self.choose() else {

@@ -1,0 +1,141 @@
+//! Running middlewares outward: in reverse, those that let the request through. What they all decide at once costs a
+//! call each; the first that waits, or asks for another service, goes on in a future of its own with those behind it.
+
+use super::env::ExchangeEnv;
+use super::or_report;
+use super::request_body::RequestBody;
+use super::response_body::ResponseSource;
+use super::service::{self, Delivery, Served};
+use super::stack::Passed;
+use http::header::{HeaderMap, HeaderValue};
+use http::{Method, Version};
+use pn_core::context::RequestHead;
+use pn_core::{
+    BodyFilter, Dispatch, Env, ErrorKind, Flow, ProxyError, Reply, RequestContext, ResponseContext,
+};
+use std::rc::Rc;
+
+/// The request, what is answered, and the filters of its body.
+pub(crate) type Outcome = (Box<RequestContext>, Served, Vec<Box<dyn BodyFilter>>);
+
+/// A response on its way outward.
+struct Outward {
+    context: ResponseContext,
+    /// All of the response that its context does not hold.
+    rest: Served,
+}
+
+/// A middleware that is not done at once, by its place in `Passed`.
+struct Pause {
+    at: usize,
+    flow: Flow,
+}
+
+/// Runs what the request passed, in reverse.
+pub(crate) async fn run(
+    cx: Box<RequestContext>,
+    served: Served,
+    passed: &Passed<'_>,
+    env: &ExchangeEnv,
+) -> Outcome {
+    if passed.is_empty() {
+        return (cx, served, Vec::new());
+    }
+    let mut outward = Outward::new(cx, served);
+    match outward.go(passed, passed.len(), env) {
+        None => outward.into_parts(),
+        Some(pause) => Box::pin(outward.go_on(passed, pause, env)).await,
+    }
+}
+
+impl Outward {
+    fn new(cx: Box<RequestContext>, mut served: Served) -> Self {
+        let headers = std::mem::take(&mut served.headers);
+        let size = served.source.size();
+        Self { context: ResponseContext::new(cx, served.status, headers, size, served.error), rest: served }
+    }
+
+    fn into_parts(self) -> Outcome {
+        let (cx, status, headers, filters) = self.context.into_parts();
+        (cx, Served { status, headers, ..self.rest }, filters)
+    }
+
+    /// Runs those before `end` as far as each is done at once.
+    fn go(&mut self, passed: &Passed<'_>, end: usize, env: &ExchangeEnv) -> Option<Pause> {
+        for (at, middleware) in passed.iter().enumerate().take(end).rev() {
+            match middleware.on_response(&mut self.context, env as &dyn Env) {
+                Flow::Continue => {}
+                Flow::Respond(reply) => self.replace(*reply),
+                flow @ (Flow::Await | Flow::Dispatch(_)) => return Some(Pause { at, flow }),
+            }
+        }
+        None
+    }
+
+    async fn go_on(mut self, passed: &Passed<'_>, pause: Pause, env: &ExchangeEnv) -> Outcome {
+        let mut next = Some(pause);
+        while let Some(Pause { at, mut flow }) = next {
+            if let (Flow::Await, Some(middleware)) = (&flow, passed.get(at)) {
+                (self.context, flow) = middleware.resume_response(self.context, env).await;
+            }
+            match flow {
+                Flow::Continue | Flow::Await => {}
+                Flow::Respond(reply) => self.replace(*reply),
+                Flow::Dispatch(dispatch) => self.fetch(&dispatch, env).await,
+            }
+            next = self.go(passed, at, env);
+        }
+        self.into_parts()
+    }
+
+    fn replace(&mut self, reply: Reply) {
+        let size = Some(reply.body.len() as u64);
+        self.context.replace(reply.status, reply.headers, size);
+        self.rest.close |= reply.close;
+        self.rest.source = ResponseSource::Memory(reply.body);
+        self.rest.upgrade = None;
+    }
+
+    /// The answer of another service in place of the response: a page for an error.
+    async fn fetch(&mut self, dispatch: &Dispatch, env: &ExchangeEnv) {
+        let request = self.context.request();
+        let mut cx = page_request(request, dispatch, env);
+        let host = HeaderValue::from_str(request.host()).unwrap_or_else(|_| HeaderValue::from_static(""));
+        let delivery = Delivery::new(host, RequestBody::from_memory(bytes::Bytes::new()));
+        let page = match env.current.graph().service_id(&dispatch.service) {
+            Some(id) => service::ask(env, id, &mut cx, delivery).await,
+            None => Err(ProxyError::new(ErrorKind::Unconfigured)),
+        };
+        let page = or_report(page, &cx);
+        // No page: the response stays what it was.
+        if page.error.is_none() {
+            self.context.replace(dispatch.status.unwrap_or(page.status), page.headers, page.source.size());
+            self.rest.source = page.source;
+            self.rest.answered = page.answered;
+            self.rest.upgrade = None;
+        }
+    }
+}
+
+/// A GET without the client's credentials: a page for everybody.
+fn page_request(request: &RequestContext, dispatch: &Dispatch, env: &ExchangeEnv) -> RequestContext {
+    let target = dispatch.path_and_query.as_deref().unwrap_or("/");
+    let (path, query) =
+        target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query.into())));
+    let mut headers = HeaderMap::new();
+    for name in [http::header::ACCEPT, http::header::ACCEPT_LANGUAGE] {
+        if let Some(value) = request.header(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    let head = RequestHead {
+        method: Method::GET,
+        host: request.host().into(),
+        port: request.port(),
+        path: path.into(),
+        query,
+        version: Version::HTTP_11,
+        headers,
+    };
+    RequestContext::new(head, Rc::clone(&env.connection), env.client_ip, request.scheme())
+}
