@@ -101,10 +101,10 @@ fn the_demo_does_all_that_it_prints() {
     assert_eq!(peer.terminate(pn_testkit::PATIENCE * 2).code(), 0);
 }
 
-/// In a network of its own, where it may be whom it likes and every port is free: starts what it is given, and then runs
-/// each curl command that was printed.
+/// In a network and a state folder of its own, where it may be whom it likes and every port is free: starts what it is
+/// given, and then runs each curl command that was printed.
 const ALONE: &str = r#"
-ip link set lo up
+ip link set lo up && mount -t tmpfs none /var/lib || exit 1
 setpriv --pdeathsig KILL -- "$@" > "$0" 2>&1 &
 until grep -q "Ctrl-C ends it\|exit" "$0"; do kill -0 $! || { cat "$0"; exit 1; }; sleep 0.05; done
 grep '^  curl ' "$0" | sed 's/ #.*//' | while read -r command; do $command -sS -w '\n%{http_code}\n' || exit 1; done
@@ -115,7 +115,7 @@ kill $!; wait $!
 fn the_demo_without_options_takes_the_usual_ports() {
     let setup = Setup::new();
     let log = setup.folder().join("demo.log").display().to_string();
-    let within = ["-rn", "setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", ALONE, &log];
+    let within = ["-rmn", "setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", ALONE, &log];
     let mut setup = setup.started_by("unshare", &within);
     let finished = setup.launch(&["demo"], "").finish(pn_testkit::PATIENCE * 2);
     let log = std::fs::read_to_string(&log).unwrap_or_default();
