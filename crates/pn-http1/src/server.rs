@@ -96,7 +96,7 @@ impl ServerState {
         self.keep &= head.persistent;
         self.version = head.version;
         self.is_head = head.method == Method::HEAD;
-        self.asks_upgrade = head.upgrade.is_some() || head.method == Method::CONNECT;
+        self.asks_upgrade = head.upgrade.is_some();
         self.awaits_continue =
             has_body && head.expect == Expect::Continue && head.version == Version::HTTP_11;
         self.drain_left = self.drain_bytes;
@@ -212,7 +212,9 @@ impl ServerState {
     }
 
     fn framing(&self, status: StatusCode, length: Option<u64>) -> Framing {
-        let bare = self.is_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let bare = self.is_head
+            || status.is_informational()
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         match length {
             _ if bare => Framing::None,
             Some(length) => Framing::Length(length),

@@ -14,7 +14,10 @@ pub struct Value<'a>(&'a [u8]);
 
 /// A request target: no space and no control character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestTarget<'a>(&'a [u8]);
+pub struct RequestTarget<'a> {
+    path: &'a [u8],
+    query: Option<&'a [u8]>,
+}
 
 // === impl Name ===
 
@@ -90,20 +93,29 @@ impl<'a> From<&'a HeaderValue> for Value<'a> {
 // === impl RequestTarget ===
 
 impl<'a> RequestTarget<'a> {
-    /// `None` for what is empty or holds a space or a control character.
+    /// A whole target. `None` for what is empty or holds a space or a control character.
     pub fn new(target: &'a [u8]) -> Option<Self> {
-        let sound = !target.is_empty() && target.iter().all(|&byte| byte > b' ' && byte != 0x7f);
-        sound.then_some(Self(target))
+        Self::of_parts(target, None)
     }
 
-    pub fn as_bytes(self) -> &'a [u8] {
-        self.0
+    /// A path and what stands behind its `?`, from two places: a path that was rewritten, a query as it came.
+    pub fn of_parts(path: &'a [u8], query: Option<&'a [u8]>) -> Option<Self> {
+        let sound = !path.is_empty() && is_visible(path) && query.is_none_or(is_visible);
+        sound.then_some(Self { path, query })
+    }
+
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.path);
+        if let Some(query) = self.query {
+            out.push(b'?');
+            out.extend_from_slice(query);
+        }
     }
 }
 
 impl<'a> From<&'a PathAndQuery> for RequestTarget<'a> {
     fn from(target: &'a PathAndQuery) -> Self {
-        Self(target.as_str().as_bytes())
+        Self { path: target.as_str().as_bytes(), query: None }
     }
 }
 
@@ -148,6 +160,10 @@ const fn is_value(value: &[u8]) -> bool {
     true
 }
 
+fn is_visible(target: &[u8]) -> bool {
+    target.iter().all(|&byte| byte > b' ' && byte != 0x7f)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +181,7 @@ mod tests {
         for (target, sound) in [("/", true), ("", false), ("/a b", false), ("/\u{e9}", true)] {
             assert_eq!(RequestTarget::new(target.as_bytes()).is_some(), sound, "{target:?}");
         }
+        assert_eq!(RequestTarget::of_parts(b"/a", Some(b"b c")), None);
         assert!(Value::new("a\tb \u{e9}".as_bytes()).is_some() && Value::new(b"").is_some());
         assert_eq!(Name::known(Known::Host), Some(Name::from_static("host")));
         assert_eq!(Name::known(Known::Other), None);

@@ -17,10 +17,9 @@ pub struct HeadWriter<'o> {
 impl<'o> HeadWriter<'o> {
     /// Begins the head of a request of HTTP/1.1.
     pub fn request(out: &'o mut Vec<u8>, method: &Method, target: RequestTarget<'_>) -> Self {
-        out.reserve(method.as_str().len() + target.as_bytes().len() + 12);
         out.extend_from_slice(method.as_str().as_bytes());
         out.push(b' ');
-        out.extend_from_slice(target.as_bytes());
+        target.write(out);
         out.extend_from_slice(b" HTTP/1.1\r\n");
         Self { out }
     }
@@ -153,7 +152,7 @@ mod tests {
     #[test]
     fn heads() {
         let mut out = b"before".to_vec();
-        let target = RequestTarget::new(b"/a?b").unwrap();
+        let target = RequestTarget::of_parts(b"/a", Some(b"b")).unwrap();
         let mut head = HeadWriter::request(&mut out, &Method::PUT, target);
         let comma = Value::from_static(", ");
         head.fields([(Name::from_static("x-a"), Value::from_static("1"))])

@@ -134,12 +134,35 @@ const RESPONSES: &str = "(HTTP/1\\.1 10[023] x\r\n(Link: a\r\n){0,1}\r\n){0,2}HT
     Connection: (close|keep-alive|x)\r\n|X-[AB]: [a-z ]{0,3}\r\n|Y :2\r\n){0,3}(\r\n|\r\n|\n)\
     (abc|abc|abcde|5\r\nhello\r\n0\r\n\r\n|3;x\r\nabc\r\n00\r\nX-S: 1\r\n\r\n|2\nab\r\n|zz\r\n){0,1}";
 
+const SOUND: [&[u8]; 5] = [
+    b"GET /a?b=c HTTP/1.1\r\nHost: a\r\nConnection: close, x\r\nX: 1\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"POST http://a/b HTTP/1.0\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhelloGET /n HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"HTTP/1.1 103 x\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_requests(input in REQUESTS) {
         oracle::requests(input.as_bytes());
+    }
+
+    /// Bytes that no grammar thinks of, in a few places of sound input.
+    #[test]
+    fn any_bytes_in_sound_input(
+        request in 0..SOUND.len(),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 1..4),
+    ) {
+        let mut input = SOUND[request].to_vec();
+        for (place, byte, insert) in changes {
+            let at = place.index(input.len());
+            if insert { input.insert(at, byte) } else { input[at] = byte }
+        }
+        oracle::requests(&input);
+        oracle::responses(&input);
     }
 
     #[test]
