@@ -22,6 +22,8 @@ use tokio::sync::oneshot;
 const QUEUE: usize = 64;
 /// Changes that keep coming are gathered no longer than this many times the debounce.
 const PATIENCE: u32 = 20;
+/// When to look at the files again that could not be opened because the process has too many open.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// What a control plane is made of. The composition root hands it in.
 pub struct Parts {
@@ -300,6 +302,11 @@ impl Keeper {
         if self.watch.follow(&followed, read_at) {
             self.gather(true);
         }
+        if matches!(outcome, Outcome::Refused(_)) && followed.watch && out_of_files() {
+            // That is no fault of the configuration, and nobody may touch it again.
+            let now = Instant::now();
+            self.gathering = Some(Gathering { first: now, due: now + AGAIN, surely: true });
+        }
         self.accepted(&outcome);
         outcome
     }
@@ -326,6 +333,12 @@ impl Keeper {
         self.reconciler.issuing.renew();
         self.renew_at = self.reconciler.issuing.due().map(|after| Instant::now() + after);
     }
+}
+
+/// Whether no file can be opened at present, whichever it is.
+fn out_of_files() -> bool {
+    std::fs::File::open("/")
+        .is_err_and(|error| matches!(error.raw_os_error(), Some(libc::ENFILE | libc::EMFILE)))
 }
 
 fn tell(reply: Option<Reply>, outcome: Outcome) {
