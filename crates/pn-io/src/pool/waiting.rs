@@ -1,6 +1,8 @@
 //! Who waits for a buffer while all are in use. A bound that is reached is an overload: here, and only here, a lock is
 //! taken and everybody is woken, since one buffer that is used and dropped within a poll can serve all of them.
 
+#![expect(clippy::disallowed_types, reason = "one worker's, and taken only while its memory is exhausted")]
+
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -123,6 +123,7 @@ impl DataStream for SimStream {
         }
         endpoint.send.waker = Some(cx.waker().clone());
         drop(endpoint);
+        self.queue.settle(self.seat.pool());
         self.end.notify();
         Poll::Pending
     }

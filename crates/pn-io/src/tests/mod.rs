@@ -8,14 +8,17 @@ mod relaying;
 mod suite;
 
 use std::future::Future;
+use std::task::{Context, Waker};
 use std::time::Duration;
+
+use bytes::Bytes;
 
 pub(crate) use random::Random;
 
 use crate::pool::{Pool, PoolConfig, Size};
 use crate::reactor::{Reactor, ReactorStream, Socket};
 use crate::sim::{Sim, SimConfig, SimStream};
-use crate::stream::EventActions;
+use crate::stream::{DataStream, EventActions};
 
 /// Runs of one test over the simulation, each with a seed of its own.
 const SEEDS: u64 = if cfg!(miri) { 3 } else { 60 };
@@ -157,4 +160,21 @@ async fn eventually(mut so: impl FnMut() -> bool) {
 
 fn in_use(pool: &Pool) -> usize {
     pool.in_use(Size::Large) + pool.in_use(Size::Small)
+}
+
+const FILLER: usize = 4_096;
+
+/// Until the kernel takes no more: then one filler is left in the queue.
+async fn fill_up(stream: &mut impl DataStream) {
+    let filler = Bytes::from(vec![0; FILLER]);
+    let mut stuck = 0;
+    while stuck < 100 {
+        tokio::task::yield_now().await;
+        if stream.queued() == 0 {
+            stream.queue_send(filler.clone().into()).unwrap();
+            stuck = 0;
+        }
+        drop(stream.poll_flush(&mut Context::from_waker(Waker::noop())));
+        stuck += 1;
+    }
 }

@@ -5,8 +5,8 @@ use std::task::{Context, Waker};
 
 use bytes::Bytes;
 
-use super::suite::receive;
-use super::{Backend, Random, Tcp, Unix, eventually, on_sockets, tcp_pair};
+use super::suite::{receive, receive_until};
+use super::{Backend, FILLER, Random, Tcp, Unix, eventually, fill_up, on_sockets, tcp_pair};
 use crate::pool::{Pool, PoolConfig, Size};
 use crate::reactor::Reactor;
 use crate::stream::{DataStream, EventActions};
@@ -51,33 +51,10 @@ async fn slow_peer(backend: &Unix, mut random: Random) {
         }
         assert_eq!(pool.in_use(Size::Large), kept);
         for ((a, b), message) in pairs.iter_mut().zip(&messages) {
-            let all = async {
-                let mut last = Vec::new();
-                while !last.ends_with(message) {
-                    last.extend_from_slice(&b.recv(usize::MAX).await.unwrap().unwrap());
-                }
-            };
-            let (flushed, ()) = tokio::join!(a.flush(), all);
+            let (flushed, ()) = tokio::join!(a.flush(), receive_until(b, message));
             flushed.unwrap();
         }
         eventually(|| pool.in_use(Size::Large) + pool.in_use(Size::Small) == 0).await;
-    }
-}
-
-const FILLER: usize = 4_096;
-
-/// Until the kernel takes no more: then one filler is left in the queue.
-async fn fill_up(stream: &mut impl DataStream) {
-    let filler = Bytes::from(vec![0; FILLER]);
-    let mut stuck = 0;
-    while stuck < 100 {
-        tokio::task::yield_now().await;
-        if stream.queued() == 0 {
-            stream.queue_send(filler.clone().into()).unwrap();
-            stuck = 0;
-        }
-        drop(stream.poll_flush(&mut Context::from_waker(Waker::noop())));
-        stuck += 1;
     }
 }
 
