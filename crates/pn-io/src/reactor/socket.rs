@@ -29,7 +29,8 @@ impl Socket {
         either!(self, socket => socket.poll_read_ready(cx))
     }
 
-    /// Calls `operation` whenever the socket may be ready for it, until it does not say `WouldBlock`.
+    /// Calls `operation` whenever the socket may be ready to read, until it does not say `WouldBlock`.
+    #[cfg(target_os = "linux")]
     pub(super) fn poll_read<T>(
         &self,
         cx: &mut Context<'_>,
@@ -43,7 +44,7 @@ impl Socket {
         }
     }
 
-    /// As [`poll_read`](Self::poll_read), for writing.
+    /// Calls `operation` whenever the socket may be ready to write, until it does not say `WouldBlock`.
     pub(super) fn poll_write<T>(
         &self,
         cx: &mut Context<'_>,
@@ -79,7 +80,8 @@ impl Socket {
         uninterrupted(|| (&*SockRef::from(self)).read(into))
     }
 
-    /// One system call, but for interruptions; the plain one for one slice, which is the cheaper.
+    /// One system call, but for interruptions; the plain one for one slice, which is the cheaper. A peer that is gone is
+    /// an error and no signal: Rust's start-up ignores SIGPIPE.
     pub(super) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let socket = SockRef::from(self);
         let sent = uninterrupted(|| match slices {
