@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::party::Party;
 use super::suite::receive;
-use super::{Backend, Random, TIGHT, eventually, in_use, on_every_backend};
-use crate::pool::{Pool, PoolConfig};
+use super::{Backend, Random, TIGHT, eventually, in_use, on_every_backend, roomy};
+use crate::pool::Pool;
 use crate::stream::{DataStream, EventActions, Relayed};
 
 on_every_backend!(
@@ -29,7 +29,7 @@ async fn a_relay_carries_both_ways_and_passes_ends_on<B: Backend>(backend: &B, m
         random.bytes(length)
     });
     let moved = Relayed::default();
-    let peers = Pool::new(PoolConfig::default());
+    let peers = Pool::new(roomy());
     let mut randoms = || Random::new(random.next());
     let (to_client, to_server, relayed) = tokio::join!(
         Party::new(&mut client, &peers, &messages[0], randoms()).run(),
@@ -66,7 +66,7 @@ async fn the_other_way_goes_on_after_one_has_ended<B: Backend>(backend: &B, _: R
 }
 
 async fn forwarding_stops_at_its_bound<B: Backend>(backend: &B, mut random: Random) {
-    let events = backend.start(Pool::new(PoolConfig::default()));
+    let events = backend.start(Pool::new(roomy()));
     let ((mut back, mut server), (mut front, mut client)) = (backend.pair(&events), backend.pair(&events));
     let head = b"head ".as_slice();
     for length in [0, 1, 1_000 + random.below(B::MUCH / 10), B::MUCH] {

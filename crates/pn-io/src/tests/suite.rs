@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use super::party::Party;
-use super::{Backend, Random, TIGHT, eventually, fill_up, in_use, on_every_backend};
+use super::{Backend, Random, TIGHT, eventually, fill_up, in_use, on_every_backend, roomy};
 use crate::pool::{Pool, PoolBytes, PoolConfig, Size};
 use crate::queue::{HIGH_WATER, QUEUE_CHUNKS};
 use crate::stream::DataStream;
@@ -26,14 +26,14 @@ on_every_backend!(
     a_peer_that_is_gone_is_an_error_and_no_buffer_is_lost,
 );
 
-const MESSAGE: usize = if cfg!(miri) { 5_000 } else { 40_000 };
+const MESSAGE: usize = if cfg!(miri) { 1_000 } else { 40_000 };
 
 async fn bytes_arrive_in_order_and_once<B: Backend>(backend: &B, mut random: Random) {
     let pool = Pool::new(TIGHT);
     let events = backend.start(pool.clone());
     let (mut a, mut b) = backend.pair(&events);
     let (mut c, mut d) = backend.pair(&events);
-    let peers = Pool::new(PoolConfig::default());
+    let peers = Pool::new(roomy());
     let messages = [(); 4].map(|()| {
         let length = random.below(MESSAGE);
         random.bytes(length)
