@@ -18,7 +18,7 @@ use pn_model::{HostPattern, limits};
 pub(super) struct Draft {
     /// The narrowest host that the branch names. `None`: every host of its site.
     pub(super) host: Option<HostPattern>,
-    /// Exact before prefix before regex, and the longest prefix, of what the branch says of the path.
+    /// Exact before prefix before regex before every path, and the longest prefix, of what the branch says of the path.
     pub(super) path: PathTest,
     /// The methods it takes and those it refuses, as written: whether `GET` covers `HEAD` depends on the other
     /// branches of its path.
@@ -184,10 +184,11 @@ fn primary_path(paths: &mut Vec<PathTest>) -> PathTest {
     first.map_or_else(|| PathTest::Segment(String::new()), |at| paths.swap_remove(at))
 }
 
-/// Less goes first: exact, longest prefix, regex.
+/// Less goes first: exact, longest prefix, regex, and last what takes every path.
 pub(super) fn path_rank(path: &PathTest) -> (u8, std::cmp::Reverse<usize>) {
     let (class, length) = match path {
         PathTest::Exact(_) => (0, 0),
+        any if any.is_any() => (3, 0),
         PathTest::Segment(text) | PathTest::Prefix(text) => (1, text.len()),
         PathTest::Regex(_) => (2, 0),
     };

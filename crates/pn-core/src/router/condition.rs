@@ -137,7 +137,7 @@ impl PathTest {
         }
     }
 
-    fn is_any(&self) -> bool {
+    pub(super) fn is_any(&self) -> bool {
         matches!(self, Self::Segment(prefix) if prefix.is_empty())
     }
 

@@ -3,7 +3,8 @@
 //! branch in rank order (`sequential`), or a host table with a path index (`compiled`).
 //!
 //! The order, in short. First the host: exact, then the longest wildcard, then `*`; a request never falls from one
-//! site to a wider one. Within the site: priority, exact path, longest prefix, regex, more conditions before fewer.
+//! site to a wider one. Within the site: priority, exact path, longest prefix, regex, every path (`/*`, or none named),
+//! more conditions before fewer.
 //! Where only the method misses and no entry of that path takes it: 405, and no wider path is tried. Where another
 //! condition misses, the next branch of the site is tried.
 

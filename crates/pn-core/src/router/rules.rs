@@ -277,7 +277,7 @@ fn number_patterns(all: &mut [Bound]) {
     }
 }
 
-/// By rank: priority, then exact path, longest prefix, regex, then more conditions before fewer. Prefixes of one
+/// By rank: priority, then exact path, longest prefix, regex, every path, then more conditions before fewer. Prefixes of one
 /// length that differ never meet, so their text may stand between: the entries of one text are then neighbours.
 fn order(mode: RulePriority, a: &Branch, b: &Branch) -> Ordering {
     let priority = b.priority.cmp(&a.priority);

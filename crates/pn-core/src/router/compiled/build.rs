@@ -86,14 +86,14 @@ impl Compiled {
 impl Arrays {
     fn scope(&mut self, site: u32, branches: &[(u32, &Branch)]) {
         let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
-        let mut regexes = Vec::new();
+        let mut rest = Vec::new();
         for (rank, branch) in branches {
             match branch.path() {
-                PathTest::Regex(_) => regexes.push((*rank, *branch)),
                 PathTest::Exact(text) => groups.entry(text).or_default().exact.push((*rank, branch)),
-                PathTest::Segment(text) | PathTest::Prefix(text) => {
+                PathTest::Segment(text) | PathTest::Prefix(text) if !text.is_empty() => {
                     groups.entry(text).or_default().prefixes.push((*rank, branch));
                 }
+                _ => rest.push((*rank, *branch)),
             }
         }
         let nodes = number(self.nodes.len());
@@ -113,15 +113,15 @@ impl Arrays {
                 end: prefixes.1,
             });
         }
-        let (regexes, regexes_end) = self.list(&regexes);
+        let (rest, rest_end) = self.list(&rest);
         let table = if groups.len() > FEW { self.table(nodes, &groups) } else { NONE };
         self.scopes.push(Scope {
             site,
             nodes,
             nodes_end: number(self.nodes.len()),
             table,
-            regexes,
-            regexes_end,
+            rest,
+            rest_end,
             orderly: is_orderly(branches),
         });
     }

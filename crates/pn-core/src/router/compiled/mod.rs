@@ -43,10 +43,10 @@ struct Scope {
     nodes_end: u32,
     /// Where there are many nodes, their place in `tables`.
     table: u32,
-    /// Entries whose path is a regex.
-    regexes: u32,
-    regexes_end: u32,
-    /// Groups follow each other in rank: exact path, longest prefix to shortest, regexes.
+    /// Entries whose path no text begins: regexes, and those that take every path.
+    rest: u32,
+    rest_end: u32,
+    /// Groups follow each other in rank: exact path, longest prefix to shortest, the rest.
     orderly: bool,
 }
 
@@ -180,8 +180,8 @@ impl Compiled {
         while let Some(node) = next {
             let rest = path.get(node.text.len()..).unwrap_or_default();
             let exact = if rest.is_empty() { (node.exact, node.prefixes) } else { (0, 0) };
-            // The text is one segment prefix, too, of what goes on with a slash; the empty text is one of everything.
-            let boundary = node.text.len() == 0 || matches!(rest, [] | [b'/', ..]);
+            // The text is one segment prefix, too, of what goes on with a slash.
+            let boundary = matches!(rest, [] | [b'/', ..]);
             for (group, boundary) in [(exact, true), ((node.prefixes, node.end), boundary)] {
                 if let Some(found) = self.decide_in(group, boundary, request, method, limit) {
                     if scope.orderly {
@@ -193,7 +193,7 @@ impl Compiled {
             }
             next = self.node(node.parent);
         }
-        self.decide_in((scope.regexes, scope.regexes_end), true, request, method, limit).or(best)
+        self.decide_in((scope.rest, scope.rest_end), true, request, method, limit).or(best)
     }
 
     fn decide_in(
@@ -240,7 +240,7 @@ impl Compiled {
         };
         tables.lengths.iter().find_map(|(length, inside)| {
             let (text, rest) = path.split_at_checked(*length)?;
-            let ends_here = *inside || matches!(rest, [] | [b'/', ..]) || *length == 0;
+            let ends_here = *inside || matches!(rest, [] | [b'/', ..]);
             let node = ends_here.then(|| tables.by_text.get(text, &self.text))??;
             self.node(node)
         })

@@ -290,6 +290,7 @@ fn canonical(path: &PathPattern) -> PathPattern {
 fn path_rank(path: &PathPattern) -> (u8, i64) {
     match path {
         PathPattern::Exact(_) => (0, 0),
+        every if canonical(every) == PathPattern::any() => (3, 0),
         PathPattern::SegmentPrefix(text) | PathPattern::StringPrefix(text) => {
             (1, i64::try_from(text.len()).unwrap_or(i64::MAX))
         }

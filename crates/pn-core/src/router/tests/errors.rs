@@ -140,8 +140,7 @@ fn never_wins() {
     shadowed(&pair("~x prio=1", "~x h:k=1"), "two", "one");
     shadowed(&pair("/a client:10.0.0.0/8 prio=1", "/a client:10.1.0.0/16 h:k=1"), "two", "one");
     shadowed(&pair("/a h:k prio=1", "/a h:k=1"), "two", "one");
-    // `/*` is a prefix and goes before every regex.
-    shadowed(&pair("/*", "~^/a"), "two", "one");
+    shadowed(&pair("/* prio=1", "~^/a"), "two", "one");
     // Whoever misses the method gets 405 before the narrower path is reached.
     shadowed(&pair("/a/* GET prio=1", "/a/b POST"), "two", "one");
     // Two together.
@@ -151,6 +150,8 @@ fn never_wins() {
 #[test]
 fn wins_somewhere() {
     fine(&pair("/a", "/*"));
+    fine(&pair("/*", "~^/a"));
+    fine("site a.x\n rule one = Host(`a.x`)\n rule two = Host(`a.x`) && PathRegexp(`^/a`)");
     fine(&pair("/a/* h:k=1 prio=1", "/a/b"));
     fine(&pair("/a GET prio=1", "/a POST,GET"));
     fine(&pair("/a/* prio=1", "/ab"));
@@ -187,7 +188,7 @@ fn ways_around_a_guard() {
     way_around(&pair("/a h:k=1 guard=auth", "/a"), "one", "two", "auth");
     way_around(&pair("/a client:10.0.0.0/8 guard=auth", "/a/*"), "one", "two", "auth");
     way_around(&pair("/a tls guard=auth,ip", "/* guard=ip"), "one", "two", "auth");
-    way_around(&pair("~^/b h:k=1 guard=auth prio=1", "/*"), "one", "two", "auth");
+    way_around(&pair("~^/b h:k=1 guard=auth", "/*"), "one", "two", "auth");
     // A stop in between that takes only some of what misses the condition.
     way_around(
         "site a.x\n one: /a/* h:k=1 q:e guard=auth\n two: /a/* q:d=1 guard=auth fall\n three: /*",

@@ -1,4 +1,5 @@
-//! "Within the site: higher `priority`, then exact path, longest prefix, regex, then more conditions before fewer."
+//! "Within the site: higher `priority`, then exact path, longest prefix, regex, every path, then more conditions before
+//! fewer."
 
 use super::check;
 
@@ -36,6 +37,45 @@ fn a_prefix_goes_before_a_regex() {
     check(
         graph,
         &[("GET a.x/a/x.php", "prefix"), ("GET a.x/b/x.php", "regex"), ("GET a.x/b/x", "no route in a.x")],
+    );
+}
+
+/// `/*`, a rule that names no path, and `PathPrefix(`/`)` say the same, and are what is left for every other request.
+#[test]
+fn every_path_goes_last() {
+    for every in ["every: /*", "rule every = Host(`a.x`)", "rule every = Host(`a.x`) && PathPrefix(`/`)"] {
+        let graph = format!(
+            "site a.x
+              {every}
+              exact: /a
+              prefix: /a/*
+              regex: ~[.]php$
+              rule both = Host(`a.x`) && PathPrefix(`/`) && PathRegexp(`[.]py$`) && Header(`k`, `1`)
+              rule header = Host(`a.x`) && Header(`k`, `1`)"
+        );
+        check(
+            &graph,
+            &[
+                ("GET a.x/a", "exact"),
+                ("GET a.x/a/x.php", "prefix"),
+                ("GET a.x/x.php", "regex"),
+                ("GET a.x/x.php h:k=1", "regex"),
+                ("GET a.x/x.py h:k=1", "both"),
+                ("GET a.x/x h:k=1", "header"),
+                ("GET a.x/x.py", "every"),
+                ("GET a.x/", "every"),
+            ],
+        );
+    }
+    let graph = "
+        site a.x
+          every: /* prio=1
+          regex: ~^/a prio=2
+          late: ~^/b prio=2 GET
+          exact: /c prio=1";
+    check(
+        graph,
+        &[("GET a.x/a", "regex"), ("GET a.x/b", "late"), ("GET a.x/c", "exact"), ("GET a.x/d", "every")],
     );
 }
 
