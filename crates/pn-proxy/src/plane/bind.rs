@@ -58,8 +58,6 @@ pub(crate) struct BindError {
 pub(crate) struct Binder<'a> {
     pub(crate) workers: usize,
     pub(crate) handed_over: &'a [(String, OwnedFd)],
-    /// Whether this process listens there already, on a socket that is about to close.
-    pub(crate) ours: &'a dyn Fn(&BindAddress) -> bool,
     /// Whether the same graph binds this address as well.
     pub(crate) binds: &'a dyn Fn(SocketAddr) -> bool,
 }
@@ -88,19 +86,25 @@ impl WorkerSocket {
 }
 
 impl Binder<'_> {
-    pub(crate) fn bind(&self, address: &BindAddress) -> Result<Bound, BindError> {
+    /// `ours`: where this process listens already, on sockets that stay or are about to close.
+    pub(crate) fn bind(&self, address: &BindAddress, ours: &[SocketAddr]) -> Result<Bound, BindError> {
         match address {
-            BindAddress::Tcp(tcp) => self.tcp(address, *tcp),
+            BindAddress::Tcp(tcp) => self.tcp(*tcp, ours),
             BindAddress::Unix(path) => self.unix(path),
             BindAddress::Fd(name) => self.fd(name),
         }
     }
 
-    fn tcp(&self, named: &BindAddress, wanted: SocketAddr) -> Result<Bound, BindError> {
-        let refused = |error| tcp_error(wanted, &error);
+    fn tcp(&self, wanted: SocketAddr, ours: &[SocketAddr]) -> Result<Bound, BindError> {
+        let refused = |error: io::Error| tcp_error(wanted, &error);
         // Sockets of one port are shared out by the kernel among all who ask for that. A foreign process must not be
-        // among them, so that first somebody asks who does not share.
-        if !(self.ours)(named) && wanted.port() != 0 {
+        // among them, so that first somebody asks who does not share. Beside a socket of our own that one is refused
+        // for our own sake; then the kernel's table tells of others.
+        if ours.iter().any(|own| holder::overlap(*own, wanted)) {
+            if holder::is_foreign(wanted) {
+                return Err(refused(io::ErrorKind::AddrInUse.into()));
+            }
+        } else if wanted.port() != 0 {
             listen::tcp_socket(wanted, false, self.binds).map_err(refused)?;
         }
         let mut address = wanted;

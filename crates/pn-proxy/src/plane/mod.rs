@@ -167,9 +167,16 @@ impl Plane {
         drained
     }
 
-    fn is_listening(&self, address: &BindAddress) -> bool {
+    /// The addresses of TCP at which this process may still listen.
+    fn listening_at(&self) -> Vec<SocketAddr> {
         let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-        listening.iter().any(|(known, alive)| known == address && alive.strong_count() > 0)
+        let alive = listening.iter().filter(|(_, alive)| alive.strong_count() > 0);
+        alive
+            .filter_map(|(known, _)| match known {
+                BindAddress::Tcp(address) => Some(*address),
+                BindAddress::Unix(_) | BindAddress::Fd(_) => None,
+            })
+            .collect()
     }
 }
 

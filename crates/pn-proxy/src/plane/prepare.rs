@@ -86,9 +86,9 @@ impl Plane {
         let binder = Binder {
             workers: self.workers.len(),
             handed_over: &self.handed_over,
-            ours: &|address| self.is_listening(address),
             binds: &|tcp| addresses().any(|address| *address == BindAddress::Tcp(tcp)),
         };
+        let mut ours = self.listening_at();
         let mut sockets: HashMap<BindAddress, Arc<Bound>> = HashMap::default();
         for listener in next.listeners() {
             for address in &listener.spec.addresses {
@@ -96,8 +96,9 @@ impl Plane {
                     sockets.insert(address.clone(), Arc::clone(bound));
                     continue;
                 }
-                match binder.bind(address) {
+                match binder.bind(address, &ours) {
                     Ok(bound) => {
+                        ours.extend(bound.local());
                         sockets.insert(address.clone(), Arc::new(bound));
                     }
                     Err(error) => errors.push(PrepareError {

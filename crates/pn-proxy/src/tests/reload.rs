@@ -39,6 +39,49 @@ fn a_port_that_is_taken_refuses_the_change() {
 }
 
 #[test]
+fn a_listener_moves_between_a_wildcard_and_an_address() {
+    let port = free().port();
+    let [loopback, wide, widest] =
+        ["127.0.0.1", "0.0.0.0", "::"].map(|ip| SocketAddr::new(ip.parse().unwrap(), port));
+    let mut world = World::start(2);
+    for address in [wide, loopback, widest, loopback, wide, widest, wide] {
+        world.publish([at("web", address)], []).unwrap();
+        assert_eq!(RawClient::ask(loopback, GET).status, 200, "{address}");
+    }
+    // Both at once, each with its listener.
+    world.publish([at("wide", wide), at("web", loopback)], []).unwrap();
+    wait_until("the narrower one to be asked", || {
+        RawClient::ask(loopback, GET).text().contains("listener=web\n")
+    });
+}
+
+#[test]
+fn a_port_shared_by_another_process_refuses_the_move() {
+    // Whoever asks for sharing is let in by the kernel, when it is the same user.
+    let script = "import socket,sys\ns=socket.socket()\ns.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEPORT,1)\n\
+                  s.bind(('127.0.0.1',int(sys.argv[1])))\ns.listen()\nprint('ready',flush=True)\nsys.stdin.read()";
+    let port = free().port();
+    let [near, wide] = ["127.0.0.2", "0.0.0.0"].map(|ip| SocketAddr::new(ip.parse().unwrap(), port));
+    let mut world = World::start(1);
+    world.publish([at("web", near)], []).unwrap();
+    let mut other = std::process::Command::new("python3")
+        .args(["-c", script, &port.to_string()])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(other.stdout.as_mut().unwrap()), &mut line)
+        .unwrap();
+    let errors = world.publish([at("web", wide)], []).unwrap_err();
+    drop(other.stdin.take());
+    other.wait().unwrap();
+    let help = errors[0].help.as_deref().unwrap();
+    assert!(help.contains(&format!("(process {})", other.id())), "{help}");
+    world.publish([at("web", wide)], []).unwrap();
+}
+
+#[test]
 fn a_prepared_change_that_is_dropped_leaves_nothing_open() {
     let address = free();
     let mut world = World::start(2);
