@@ -16,7 +16,7 @@ const NORMAL: &[(&str, &[&str])] = &[
     ("pn-http1", &[]),
     ("pn-tls", &["pn-core", "pn-model"]),
     ("pn-acme", &["pn-tls", "pn-model"]),
-    ("pn-proxy", &["pn-core", "pn-io", "pn-tls", "pn-model"]),
+    ("pn-proxy", &["pn-core", "pn-http1", "pn-io", "pn-tls", "pn-model"]),
     ("pn-wasm", &["pn-core", "pn-model"]),
     ("pn-ebpf", &["pn-model"]),
     ("pn-control", &["pn-config", "pn-core", "pn-tls", "pn-acme", "pn-model"]),

@@ -7,9 +7,9 @@ use super::redirect;
 use super::request_body::RequestBody;
 use super::response_body::ResponseSource;
 use crate::upstream::{Outgoing, ServerLabel, Unanswered, UpstreamTunnel};
+use http::StatusCode;
 use http::header::{CONTENT_LENGTH, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use http::uri::PathAndQuery;
-use http::{StatusCode, Uri};
 use pn_core::graph::{ServersNode, ServiceId, ServiceNode, ServiceNodeKind};
 use pn_core::{ErrorKind, ProxyError, Reply, RequestContext};
 use pn_model::limits::SERVICE_DEPTH;
@@ -210,12 +210,12 @@ fn outgoing(
 }
 
 /// The target in origin form, `*` for `OPTIONS *`.
-fn target(cx: &RequestContext) -> Result<Uri, ProxyError> {
+fn target(cx: &RequestContext) -> Result<PathAndQuery, ProxyError> {
     let target = match cx.query() {
         None => PathAndQuery::try_from(cx.path()),
         Some(query) => PathAndQuery::try_from([cx.path(), "?", query].concat()),
     };
-    target.map(Uri::from).map_err(|cause| ProxyError::new(ErrorKind::RequestMalformed).caused_by(cause))
+    target.map_err(|cause| ProxyError::new(ErrorKind::RequestMalformed).caused_by(cause))
 }
 
 fn respond_with(respond: &Respond) -> Reply {

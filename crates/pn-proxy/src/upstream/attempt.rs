@@ -3,7 +3,7 @@
 use super::body::{Link, UpstreamBody};
 use super::fault;
 use super::fields::{self, Facts};
-use super::h1::{Broken, H1};
+use super::h1::{Asked, Broken, H1};
 use super::h2::{H2, StreamPlace};
 use super::load::InFlight;
 use super::payload::{BodySlot, Gate, Payload};
@@ -14,14 +14,12 @@ use super::{dial::ClientEnds, names::Names};
 use http::header::{HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY};
 use http::response::Parts;
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use pn_core::{ErrorKind, ProxyError};
-use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 /// How long a server may keep quiet about a body that it was announced with `Expect: 100-continue` (RFC 9110 section
@@ -31,7 +29,7 @@ const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 /// A request on its way, and what is needed to send it once more.
 pub(super) struct Job {
     pub(super) method: Method,
-    pub(super) target: Uri,
+    pub(super) target: PathAndQuery,
     pub(super) host: HeaderValue,
     /// `None` once an attempt has swallowed them.
     pub(super) headers: Option<HeaderMap>,
@@ -44,8 +42,6 @@ pub(super) struct Job {
     pub(super) te_trailers: bool,
     /// Nothing is lost when the server is asked twice.
     pub(super) idempotent: bool,
-    /// The service retries.
-    pub(super) retries: bool,
     /// What the transport says.
     pub(super) head_limit: Duration,
     pub(super) body_idle: Duration,
@@ -94,19 +90,30 @@ impl Job {
         headers
     }
 
-    fn facts<'a>(&'a self, host: &'a HeaderValue, expect: bool) -> Facts<'a> {
-        Facts {
-            method: &self.method,
-            host,
-            slot: self.slot.as_ref(),
+    /// The request as HTTP/1.1 has it. Its fields stay, for another attempt.
+    fn asked<'a>(&'a mut self, server: &'a Server, expect: bool) -> Asked<'a> {
+        if self.headers.is_none() {
+            self.headers = Some(fields::restore(&mut self.saved.fields));
+            self.saved.full = false;
+        }
+        let (host, headers) = (host_for(server, &self.host), self.headers.get_or_insert_default());
+        Asked {
+            length: self.slot.as_ref().and_then(BodySlot::size),
+            has_body: self.slot.is_some(),
             te_trailers: self.te_trailers,
             expect,
             upgrade: self.upgrade.as_ref(),
+            ..Asked::new(&self.method, &self.target, host, headers)
         }
     }
 
-    fn path_and_query(&self) -> PathAndQuery {
-        self.target.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            method: &self.method,
+            slot: self.slot.as_ref(),
+            te_trailers: self.te_trailers,
+            upgrade: self.upgrade.as_ref(),
+        }
     }
 
     fn payload(&self, gate: Option<Arc<Gate>>) -> Payload {
@@ -119,10 +126,7 @@ impl Job {
             return error.into();
         }
         let closed = broken.error.kind == ErrorKind::ConnectionTerminated;
-        let stale = used && (broken.returned.is_some() || (closed && broken.silent));
-        if let Some(request) = broken.returned {
-            self.headers = Some(request.into_parts().0.headers);
-        }
+        let stale = used && (broken.unsent || (closed && broken.silent));
         Failed { error: broken.error, stale }
     }
 }
@@ -154,78 +158,44 @@ async fn over_h1(
     load: Option<InFlight>,
 ) -> Result<Said, Failed> {
     let used = connection.used;
-    let gate = (job.expect && job.slot.is_some()).then(Arc::<Gate>::default);
-    let answered = connection
-        .exchange(h1_request(job, server, used, gate.as_ref()), job.slot.as_ref(), job.head_limit)
-        .await;
-    let response = answered.map_err(|broken| job.blame(broken, used))?;
-    let (mut head, incoming) = response.into_parts();
-    fields::check_framing(&mut head)?;
+    let gate = (job.expect && job.slot.is_some()).then(wait_for_continue);
+    let payload = job.payload(gate.clone());
+    let slot = job.slot.clone();
+    let limit = job.head_limit;
+    let exchange =
+        connection.exchange(&job.asked(server, gate.is_some()), payload, gate.clone(), slot, limit);
+    let answered = exchange.await;
+    let head = answered.map_err(|broken| job.blame(broken, used))?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        return switched(job, head, incoming, connection, load);
+        return switched(job, head, connection, load);
     }
     // The server wants none of a body that it was asked about, or will take the rest while it answers.
     let withheld = gate.is_some_and(|gate| gate.shut());
-    let link = match &job.slot {
-        Some(slot) if !slot.ended() && !withheld => {
-            connection.detach();
-            Link::None
-        }
-        _ => Link::H1(connection, Rc::clone(&server.pool)),
-    };
-    let mut body = UpstreamBody::new(incoming, link, load, job.body_idle);
-    settle(&mut body).await;
+    if !connection.has_sent() && !withheld {
+        connection = connection.detach();
+    }
+    let body = UpstreamBody::new(Link::H1(connection, Rc::clone(&server.pool)), load, job.body_idle);
     Ok(Said { head, body, tunnel: None })
 }
 
-fn h1_request(job: &mut Job, server: &Server, used: bool, gate: Option<&Arc<Gate>>) -> Request<Payload> {
-    let mut headers = job.take_headers(job.idempotent && (used || job.retries));
-    fields::for_h1(&mut headers, &job.facts(host_for(server, &job.host), gate.is_some()));
-    let mut request = Request::new(job.payload(gate.cloned()));
-    *request.method_mut() = job.method.clone();
-    *request.uri_mut() = job.target.clone();
-    *request.headers_mut() = headers;
-    if let Some(gate) = gate {
-        wait_for_continue(&mut request, gate);
-    }
-    request
-}
-
-/// A body that has ended already has no use for its connection.
-async fn settle(body: &mut UpstreamBody) {
-    poll_fn(|cx| {
-        body.settle(cx);
-        Poll::Ready(())
-    })
-    .await;
-}
-
-/// Opens the gate at `100 Continue`, or when the server keeps quiet.
-fn wait_for_continue(request: &mut Request<Payload>, gate: &Arc<Gate>) {
-    let (timed, gate) = (Arc::clone(gate), Arc::clone(gate));
+/// A gate that opens at `100 Continue`, or when the server keeps quiet.
+fn wait_for_continue() -> Arc<Gate> {
+    let gate = Arc::<Gate>::default();
+    let timed = Arc::clone(&gate);
     tokio::task::spawn_local(async move {
         tokio::time::sleep(CONTINUE_WAIT).await;
         timed.open();
     });
-    hyper::ext::on_informational(request, move |response| {
-        if response.status() == StatusCode::CONTINUE {
-            gate.open();
-        }
-    });
+    gate
 }
 
-fn switched(
-    job: &Job,
-    head: Parts,
-    incoming: Incoming,
-    connection: Box<H1>,
-    load: Option<InFlight>,
-) -> Result<Said, Failed> {
+fn switched(job: &Job, head: Parts, connection: Box<H1>, load: Option<InFlight>) -> Result<Said, Failed> {
     match &job.upgrade {
         Some(asked) if fields::agrees(&head, asked) => {
-            let (stream, read, place) = connection.into_tunnel();
+            let tunnel = connection.into_tunnel().ok_or_else(|| ProxyError::new(ErrorKind::Internal))?;
+            let (stream, read, place) = tunnel;
             let ends = Ends::H1 { stream, read, _place: place };
-            let body = UpstreamBody::new(incoming, Link::None, None, Duration::ZERO);
+            let body = UpstreamBody::new(Link::Ended, None, Duration::ZERO);
             Ok(Said { head, body, tunnel: Some(Box::new(UpstreamTunnel::new(ends, load))) })
         }
         Some(_) => Err(ProxyError::new(ErrorKind::UpgradeFailed).into()),
@@ -241,7 +211,7 @@ async fn over_h2(
     load: Option<InFlight>,
 ) -> Result<Said, Failed> {
     let host = host_for(server, &job.host).clone();
-    let uri = fields::absolute(server.pool.target.is_tls(), &host, &job.path_and_query())?;
+    let uri = fields::absolute(server.pool.target.is_tls(), &host, &job.target)?;
     if job.upgrade.is_some() && !connection.takes_upgrades().await {
         let error = ProxyError::new(ErrorKind::UpgradeFailed);
         return Err(error.caused_by("the server takes no extended CONNECT").unsent().into());
@@ -249,7 +219,7 @@ async fn over_h2(
     // A server that leaves (GOAWAY) says which requests it has not touched; any of them may be sent again.
     let mut headers = job.take_headers(true);
     let key = job.upgrade.as_ref().and_then(|_| headers.get(SEC_WEBSOCKET_KEY).cloned());
-    fields::for_h2(&mut headers, &job.facts(&host, false));
+    fields::for_h2(&mut headers, &job.facts());
     let mut request = Request::new(job.payload(None));
     *request.method_mut() = job.method.clone();
     *request.uri_mut() = uri;
@@ -263,15 +233,14 @@ async fn over_h2(
     let mut response = answered.map_err(|broken| job.blame(broken, true))?;
     if let Some(protocol) = job.upgrade.as_ref().filter(|_| response.status() == StatusCode::OK) {
         let tunnel = Box::pin(open_h2_tunnel(&mut response, place, load)).await?;
-        let (mut head, incoming) = response.into_parts();
+        let mut head = response.into_parts().0;
         fields::as_switch(&mut head, protocol, key.as_ref());
-        let body = UpstreamBody::new(incoming, Link::None, None, Duration::ZERO);
+        let body = UpstreamBody::new(Link::Ended, None, Duration::ZERO);
         return Ok(Said { head, body, tunnel: Some(Box::new(tunnel)) });
     }
     let (mut head, incoming) = response.into_parts();
     fields::check_framing(&mut head)?;
-    let mut body = UpstreamBody::new(incoming, Link::H2 { _place: place }, load, job.body_idle);
-    settle(&mut body).await;
+    let body = UpstreamBody::new(Link::H2 { incoming, _place: place }, load, job.body_idle);
     Ok(Said { head, body, tunnel: None })
 }
 

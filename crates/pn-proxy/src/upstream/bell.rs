@@ -3,30 +3,24 @@
 
 use futures_util::task::AtomicWaker;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::task::{Wake, Waker};
 
 #[derive(Default)]
 pub(super) struct Bell {
-    mode: AtomicU8,
+    /// Whether a task uses the connection, and is called.
+    live: AtomicBool,
     /// It rang since the connection was last looked after.
     rang: AtomicBool,
     task: AtomicWaker,
 }
 
-/// Nobody uses the connection.
-const IDLE: u8 = 0;
-/// A task uses it, and is called.
-const LIVE: u8 = 1;
-/// The task is at it this moment, and sees for itself.
-const DEAF: u8 = 2;
-
 impl Bell {
     /// The connection is about to be polled for this task.
     pub(super) fn serve(&self, task: &Waker) {
         self.rang.store(false, Relaxed);
-        self.mode.store(LIVE, Relaxed);
+        self.live.store(true, Relaxed);
         self.task.register(task);
     }
 
@@ -38,7 +32,7 @@ impl Bell {
 
     /// Nobody uses the connection any more.
     pub(super) fn idle(&self) {
-        self.mode.store(IDLE, Relaxed);
+        self.live.store(false, Relaxed);
         // A task that has ended is not kept in memory.
         drop(self.task.take());
     }
@@ -46,14 +40,6 @@ impl Bell {
     /// Whether anything happened on the connection that nobody has looked at.
     pub(super) fn rang(&self) -> bool {
         self.rang.load(Relaxed)
-    }
-
-    /// Runs what would call the very task that runs it.
-    pub(super) fn unheard<T>(&self, run: impl FnOnce() -> T) -> T {
-        let mode = self.mode.swap(DEAF, Relaxed);
-        let result = run();
-        self.mode.store(mode, Relaxed);
-        result
     }
 }
 
@@ -63,12 +49,8 @@ impl Wake for Bell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let mode = self.mode.load(Relaxed);
-        if mode == DEAF {
-            return;
-        }
         self.rang.store(true, Relaxed);
-        if mode == LIVE {
+        if self.live.load(Relaxed) {
             self.task.wake();
         }
     }
@@ -97,8 +79,6 @@ mod tests {
         assert_eq!(seen(), (0, true), "idle");
         bell.serve(&task);
         assert_eq!(seen(), (0, false), "looked after");
-        bell.unheard(|| ring.wake_by_ref());
-        assert_eq!(seen(), (0, false), "the task itself");
         ring.wake_by_ref();
         assert_eq!(seen(), (1, true), "at work");
         bell.idle();

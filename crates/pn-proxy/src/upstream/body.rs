@@ -19,7 +19,6 @@ use tokio::time::Instant;
 
 /// The body of an answer. Dropped before its end, it closes the connection (HTTP/1.1) or resets the stream (HTTP/2).
 pub(crate) struct UpstreamBody {
-    incoming: Incoming,
     link: Link,
     load: Option<InFlight>,
     /// 0: any.
@@ -31,36 +30,36 @@ pub(crate) struct UpstreamBody {
 
 /// What carries the body.
 pub(super) enum Link {
-    /// Nothing any more, or a connection that runs by itself.
-    None,
+    /// Nothing any more: the body is over, or broke.
+    Ended,
     H1(Box<H1>, Rc<Pool>),
     /// Keeps the stream's place until it has ended.
     H2 {
+        incoming: Incoming,
         _place: StreamPlace,
     },
 }
 
 impl UpstreamBody {
-    pub(super) fn new(incoming: Incoming, link: Link, load: Option<InFlight>, idle: Duration) -> Self {
-        Self { incoming, link, load, idle, deadline: None, timer: Timer::default() }
+    pub(super) fn new(link: Link, load: Option<InFlight>, idle: Duration) -> Self {
+        let mut body = Self { link, load, idle, deadline: None, timer: Timer::default() };
+        body.settle();
+        body
     }
 
-    /// Lets go of the connection when the body has ended.
-    pub(super) fn settle(&mut self, cx: &mut Context<'_>) {
-        if self.incoming.is_end_stream() {
-            self.release(cx);
+    /// Lets go of the connection when the body has ended: it may be the next request's.
+    fn settle(&mut self) {
+        if !self.is_end_stream() {
+            return;
         }
-    }
-
-    fn release(&mut self, cx: &mut Context<'_>) {
         self.load = None;
-        if let Link::H1(connection, pool) = std::mem::replace(&mut self.link, Link::None) {
-            pool.give_back(connection, cx);
+        if let Link::H1(connection, pool) = std::mem::replace(&mut self.link, Link::Ended) {
+            pool.give_back(connection);
         }
     }
 
     fn break_off(&mut self, error: ProxyError) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
-        self.link = Link::None;
+        self.link = Link::Ended;
         self.load = None;
         Poll::Ready(Some(Err(error)))
     }
@@ -72,7 +71,7 @@ impl UpstreamBody {
         let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + self.idle);
         match &mut self.link {
             Link::H1(connection, _) => connection.timer.poll(deadline, cx),
-            Link::H2 { .. } | Link::None => self.timer.poll(deadline, cx),
+            Link::H2 { .. } | Link::Ended => self.timer.poll(deadline, cx),
         }
     }
 }
@@ -86,21 +85,19 @@ impl Body for UpstreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
         let this = &mut *self;
-        let incoming = Pin::new(&mut this.incoming);
         let frame = match &mut this.link {
-            Link::H1(connection, _) => connection.poll_body(incoming, cx),
-            Link::H2 { .. } | Link::None => incoming.poll_frame(cx),
+            Link::H1(connection, _) => connection.poll_body(cx),
+            Link::H2 { incoming, .. } => Pin::new(incoming)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|frame| frame.map_err(fault::reading_body))),
+            Link::Ended => Poll::Ready(None),
         };
         match frame {
-            Poll::Ready(Some(Ok(frame))) => {
+            Poll::Ready(Some(Err(error))) => this.break_off(error),
+            Poll::Ready(frame) => {
                 this.deadline = None;
-                this.settle(cx);
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Poll::Ready(Some(Err(error))) => this.break_off(fault::reading_body(error)),
-            Poll::Ready(None) => {
-                this.release(cx);
-                Poll::Ready(None)
+                this.settle();
+                Poll::Ready(frame)
             }
             Poll::Pending => {
                 ready!(this.poll_pause(cx));
@@ -110,16 +107,26 @@ impl Body for UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.link {
+            Link::Ended => true,
+            Link::H1(connection, _) => connection.is_end_of_body(),
+            Link::H2 { incoming, .. } => incoming.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.link {
+            Link::Ended => SizeHint::with_exact(0),
+            Link::H1(connection, _) => {
+                connection.body_length().map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
+            Link::H2 { incoming, .. } => incoming.size_hint(),
+        }
     }
 }
 
 impl fmt::Debug for UpstreamBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UpstreamBody").field("size", &self.incoming.size_hint()).finish_non_exhaustive()
+        f.debug_struct("UpstreamBody").field("size", &self.size_hint()).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! What went wrong with a server, in the terms of RFC 9209.
 
-use super::stream::HeadFlood;
 use pn_core::{ErrorKind, ProxyError};
+use pn_http1::Misbehaviour;
 use std::error::Error;
 use std::io;
 
@@ -36,15 +36,27 @@ fn tls_kind(error: &rustls::Error) -> ErrorKind {
     }
 }
 
+/// A connection that broke before the head of a response was there.
+pub(super) fn io(error: io::Error) -> ProxyError {
+    let kind = source::<rustls::Error>(&error).map_or(ErrorKind::ConnectionTerminated, tls_kind);
+    ProxyError::new(kind).caused_by(error)
+}
+
+/// A server that answers out of turn, or without end.
+pub(super) fn misbehaved(misbehaviour: Misbehaviour) -> ProxyError {
+    let kind = match misbehaviour {
+        Misbehaviour::InterimFlood => ErrorKind::ResponseHeadTooLarge,
+        Misbehaviour::Unasked | Misbehaviour::SwitchUnasked => ErrorKind::ResponseMalformed,
+    };
+    ProxyError::new(kind).caused_by(misbehaviour)
+}
+
 /// An exchange that broke before the head of a response was there.
 pub(super) fn awaiting_head(error: hyper::Error) -> ProxyError {
     ProxyError::new(head_kind(&error)).caused_by(error)
 }
 
 fn head_kind(error: &hyper::Error) -> ErrorKind {
-    if source::<HeadFlood>(error).is_some() {
-        return ErrorKind::ResponseHeadTooLarge;
-    }
     if let Some(tls) = source::<rustls::Error>(error) {
         return tls_kind(tls);
     }

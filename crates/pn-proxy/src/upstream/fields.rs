@@ -4,8 +4,8 @@ use super::payload::BodySlot;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
-    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TE, TRANSFER_ENCODING, UPGRADE,
+    CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::response::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -14,36 +14,15 @@ use pn_core::{ErrorKind, ProxyError};
 use sha1::{Digest, Sha1};
 
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
-const CONTINUE: HeaderValue = HeaderValue::from_static("100-continue");
 /// RFC 6455 section 1.3.
 const WEBSOCKET_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// What the fields of one request depend on beside the client's own.
 pub(super) struct Facts<'a> {
     pub(super) method: &'a Method,
-    pub(super) host: &'a HeaderValue,
     pub(super) slot: Option<&'a BodySlot>,
     pub(super) te_trailers: bool,
-    pub(super) expect: bool,
     pub(super) upgrade: Option<&'a HeaderValue>,
-}
-
-/// Completes the fields for HTTP/1.1. Doing so twice changes nothing more.
-pub(super) fn for_h1(headers: &mut HeaderMap, facts: &Facts<'_>) {
-    headers.insert(HOST, facts.host.clone());
-    join_cookies(headers);
-    set_length(headers, facts);
-    if facts.expect {
-        headers.insert(EXPECT, CONTINUE);
-    }
-    if facts.te_trailers {
-        headers.insert(TE, TRAILERS);
-        headers.insert(CONNECTION, HeaderValue::from_static("te"));
-    }
-    if let Some(protocol) = facts.upgrade {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, protocol.clone());
-    }
 }
 
 /// Completes the fields for HTTP/2.
@@ -68,18 +47,6 @@ pub(super) fn absolute(tls: bool, host: &HeaderValue, target: &PathAndQuery) -> 
     parts.authority = Some(authority.map_err(|error| malformed(error.to_string()))?);
     parts.path_and_query = Some(target.clone());
     Uri::from_parts(parts).map_err(|error| malformed(error.to_string()))
-}
-
-/// HTTP/2 clients may send cookies in pieces, which HTTP/1.1 has no words for (RFC 9113 section 8.2.3).
-fn join_cookies(headers: &mut HeaderMap) {
-    let mut pieces = headers.get_all(COOKIE).iter();
-    if pieces.next().is_none() || pieces.next().is_none() {
-        return;
-    }
-    let all: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if let Ok(joined) = HeaderValue::from_bytes(&all.join(&b"; "[..])) {
-        headers.insert(COOKIE, joined);
-    }
 }
 
 /// The length is that of the body as it is now, whatever the client declared: filters may have changed it.

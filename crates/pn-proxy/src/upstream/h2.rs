@@ -4,7 +4,7 @@ use super::fault;
 use super::h1::{Broken, HeadWait};
 use super::payload::{BodySlot, Payload};
 use super::room::{Place, Room};
-use super::stream::{HeadBudget, Io, Stream};
+use super::stream::{Io, Stream};
 use super::timer::Timer;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -67,7 +67,7 @@ impl H2 {
         room: &Rc<Room>,
         place: Place,
     ) -> Result<Rc<Self>, ProxyError> {
-        let io = TokioIo::new(Io::new(stream, HeadBudget::default()));
+        let io = TokioIo::new(Io(stream));
         let opened = Builder::new(Local)
             .timer(TokioTimer::new())
             .initial_stream_window_size(H2_STREAM_WINDOW)
@@ -142,7 +142,7 @@ impl H2 {
     ) -> Result<Response<Incoming>, Broken> {
         let mut send = self.send.clone();
         let mut head = pin!(send.try_send_request(request));
-        let mut wait = HeadWait::new(slot, limit);
+        let mut wait = HeadWait::new(slot.cloned(), limit);
         let mut timer = Timer::default();
         let result = poll_fn(|cx| match head.as_mut().poll(cx) {
             Poll::Ready(result) => Poll::Ready(Some(result)),
@@ -152,17 +152,17 @@ impl H2 {
         match result {
             Some(Ok(response)) => Ok(response),
             Some(Err(mut failed)) => {
-                let returned = failed.take_message().map(Box::new);
+                let returned = failed.take_message().is_some();
                 let cause = failed.into_error();
-                let untouched = returned.is_some() || fault::refused_by_h2(&cause);
-                self.leaving.set(self.leaving.get() || returned.is_some() || fault::ends_h2(&cause));
+                let untouched = returned || fault::refused_by_h2(&cause);
+                self.leaving.set(self.leaving.get() || returned || fault::ends_h2(&cause));
                 let error = fault::awaiting_head(cause);
                 let error = if untouched { error.unsent() } else { error };
-                Err(Broken { error, returned, silent: true })
+                Err(Broken { error, unsent: returned, silent: true })
             }
             None => {
                 let error = ProxyError::new(ErrorKind::ResponseTimeout);
-                Err(Broken { error, returned: None, silent: true })
+                Err(Broken { error, unsent: false, silent: true })
             }
         }
     }

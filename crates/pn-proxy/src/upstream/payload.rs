@@ -24,8 +24,6 @@ struct Slot<B: ?Sized> {
     attempt: Cell<u32>,
     /// Frames taken.
     taken: Cell<u64>,
-    /// Bytes still to come, where the length is known.
-    left: Cell<Option<u64>>,
     ended: Cell<bool>,
     failed: Cell<Option<ProxyError>>,
     body: RefCell<B>,
@@ -43,7 +41,6 @@ impl BodySlot {
         Some(Self(Rc::new(Slot {
             attempt: Cell::new(0),
             taken: Cell::new(0),
-            left: Cell::new(body.size_hint().exact()),
             ended: Cell::new(false),
             failed: Cell::new(None),
             body: RefCell::new(body),
@@ -60,12 +57,6 @@ impl BodySlot {
         self.0.taken.get() == 0 && !self.0.ended.get()
     }
 
-    /// Whether all of it was taken. Behind the last byte of a known length nobody asks whether there is more, and an
-    /// HTTP/2 client may say only later that there is not.
-    pub(super) fn ended(&self) -> bool {
-        self.0.ended.get() || self.0.left.get() == Some(0)
-    }
-
     /// Why the client's side failed, if it did.
     pub(super) fn failure(&self) -> Option<ProxyError> {
         self.0.failed.take()
@@ -76,7 +67,7 @@ impl BodySlot {
     }
 }
 
-/// One attempt's view of the body, given to hyper.
+/// One attempt's view of the body.
 pub(super) struct Payload {
     slot: Option<BodySlot>,
     attempt: u32,
@@ -116,8 +107,6 @@ impl Body for Payload {
         slot.ended.set(!matches!(frame, Some(Ok(_))) || body.is_end_stream());
         Poll::Ready(frame.map(|frame| {
             slot.taken.set(slot.taken.get() + 1);
-            let length = frame.as_ref().ok().and_then(Frame::data_ref).map_or(0, Bytes::len) as u64;
-            slot.left.set(slot.left.get().map(|left| left.saturating_sub(length)));
             frame.map_err(|error| {
                 slot.failed.set(Some(error));
                 Broken

@@ -11,7 +11,6 @@ use pn_core::{ErrorKind, ProxyError};
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::task::Context;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -123,7 +122,7 @@ impl Pool {
             self.speaks.set(if h2 { Speaks::H2 } else { Speaks::H1 });
         }
         if !h2 {
-            return Ok(Lease::H1(H1::open(stream, peer, place).await?));
+            return Ok(Lease::H1(H1::new(stream, peer, place)));
         }
         let opened = timeout(self.target.connect, H2::open(stream, peer, &self.room, place)).await;
         let connection = opened.map_err(|_| too_late(ErrorKind::ConnectionTimeout))??;
@@ -165,12 +164,11 @@ impl Pool {
     }
 
     /// Takes a connection back whose exchange is over. One that cannot be used again is closed.
-    pub(super) fn give_back(self: &Rc<Self>, mut connection: Box<H1>, cx: &mut Context<'_>) {
+    pub(super) fn give_back(self: &Rc<Self>, mut connection: Box<H1>) {
         let mut idle = self.idle.borrow_mut();
         let wanted = self.may_share() && !self.retired.get() && idle.len() < self.limits.idle;
-        if wanted && connection.is_ready(cx) {
+        if wanted && connection.rest() {
             connection.idle_since = self.keeper.now();
-            connection.rest();
             idle.push(connection);
             drop(idle);
             self.keep();

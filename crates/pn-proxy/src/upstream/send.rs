@@ -12,7 +12,8 @@ use super::tunnel::UpstreamTunnel;
 use crate::worker::WorkerEnv;
 use bytes::Bytes;
 use http::header::{COOKIE, HeaderMap, HeaderValue};
-use http::{Method, StatusCode, Uri, response};
+use http::uri::PathAndQuery;
+use http::{Method, StatusCode, response};
 use http_body::Body;
 use pn_core::graph::ServersNode;
 use pn_core::{ErrorKind, ProxyError, Side};
@@ -29,7 +30,7 @@ const SPARE_MAX: usize = 64;
 pub(crate) struct Outgoing<B> {
     pub(crate) method: Method,
     /// In origin form; `*` for `OPTIONS *`.
-    pub(crate) target: Uri,
+    pub(crate) target: PathAndQuery,
     /// Without hop-by-hop fields.
     pub(crate) headers: HeaderMap,
     /// The client's authority, for `host-header = "preserve"`. Empty when it sent none.
@@ -157,7 +158,6 @@ where
         expect: outgoing.expect_continue,
         te_trailers: outgoing.trailers,
         idempotent: outgoing.idempotent,
-        retries: node.spec.retries.is_some(),
         head_limit: timeouts.response_header,
         body_idle: timeouts.body_idle,
     }

@@ -1,18 +1,11 @@
-//! The sockets of upstream connections: TCP or unix, with or without TLS, behind one type, and a bound on what a
-//! server may send before its response head is complete.
+//! The sockets of upstream connections: TCP or unix, with or without TLS, behind one type.
 
-use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
-
-/// Bytes that may arrive before a final response head: hyper takes 400 KiB for one head, and what is read along with
-/// it of the body is at most as much again. More is a flood of interim responses.
-const HEAD_BYTES: usize = 2 << 20;
 
 pub(super) enum Plain {
     Tcp(TcpStream),
@@ -24,53 +17,8 @@ pub(super) enum Stream {
     Tls(Box<TlsStream<Plain>>),
 }
 
-/// Counts what arrives while a response head is due.
-#[derive(Clone, Default)]
-pub(super) struct HeadBudget(Rc<Cell<usize>>);
-
-impl HeadBudget {
-    /// A request goes out: its head is due.
-    pub(super) fn begin(&self) {
-        self.0.set(HEAD_BYTES);
-    }
-
-    /// The head is there: from now on anything may come.
-    pub(super) fn end(&self) {
-        self.0.set(usize::MAX);
-    }
-
-    /// Whether nothing arrived since `begin`.
-    pub(super) fn untouched(&self) -> bool {
-        self.0.get() == HEAD_BYTES
-    }
-
-    fn spend(&self, bytes: usize) -> io::Result<()> {
-        let left = self.0.get().checked_sub(bytes);
-        self.0.set(left.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, HeadFlood))?);
-        Ok(())
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the server sent more than {HEAD_BYTES} bytes and no response head")]
-pub(super) struct HeadFlood;
-
 /// What hyper reads and writes.
-pub(super) struct Io {
-    stream: Stream,
-    budget: HeadBudget,
-}
-
-impl Io {
-    pub(super) fn new(stream: Stream, budget: HeadBudget) -> Self {
-        budget.end();
-        Self { stream, budget }
-    }
-
-    pub(super) fn into_stream(self) -> Stream {
-        self.stream
-    }
-}
+pub(super) struct Io(pub(super) Stream);
 
 impl AsyncRead for Io {
     fn poll_read(
@@ -78,9 +26,7 @@ impl AsyncRead for Io {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        Poll::Ready(self.budget.spend(buf.filled().len() - before))
+        Pin::new(&mut self.0).poll_read(cx, buf)
     }
 }
 
@@ -139,7 +85,7 @@ delegate!(Stream { Plain, Tls });
 
 impl AsyncWrite for Io {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        Pin::new(&mut self.0).poll_write(cx, bytes)
     }
 
     /// A lone piece, which most request heads are, goes by `send`: it costs the kernel less than `writev`.
@@ -149,8 +95,8 @@ impl AsyncWrite for Io {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match pieces {
-            [piece] => Pin::new(&mut self.stream).poll_write(cx, piece),
-            _ => Pin::new(&mut self.stream).poll_write_vectored(cx, pieces),
+            [piece] => Pin::new(&mut self.0).poll_write(cx, piece),
+            _ => Pin::new(&mut self.0).poll_write_vectored(cx, pieces),
         }
     }
 
@@ -159,10 +105,10 @@ impl AsyncWrite for Io {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.0).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }

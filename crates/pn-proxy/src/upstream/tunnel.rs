@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -24,7 +25,7 @@ pub(super) enum Ends {
     H1 {
         stream: Stream,
         read: Bytes,
-        _place: Place,
+        _place: Rc<Place>,
     },
     H2 {
         stream: TokioIo<Upgraded>,

@@ -4,15 +4,15 @@ use super::check::Check;
 use super::grpc;
 use crate::upstream::dial::{ClientEnds, Dialed, Target};
 use crate::upstream::fields;
-use crate::upstream::h1::H1;
+use crate::upstream::h1::{self, H1};
 use crate::upstream::h2::H2;
 use crate::upstream::names::Names;
 use crate::upstream::payload::Payload;
 use crate::upstream::room::{Place, Room};
 use crate::upstream::service::host_of;
-use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::uri::PathAndQuery;
-use http::{Method, Request, Uri, Version};
+use http::{Method, Request, Version};
 use pn_core::ProxyError;
 use pn_model::Text;
 use pn_model::service::Probe;
@@ -70,23 +70,25 @@ async fn http_status(
         None => host_of(&check.server),
     };
     let path = PathAndQuery::try_from(asked.path).map_err(|error| error.to_string())?;
-    let mut request = Request::new(Payload::EMPTY);
-    *request.method_mut() = Method::from_bytes(asked.method.as_bytes()).map_err(|error| error.to_string())?;
-    *request.headers_mut() = headers(asked.headers)?;
-    let answer = if h2 {
+    let method = Method::from_bytes(asked.method.as_bytes()).map_err(|error| error.to_string())?;
+    let headers = headers(asked.headers)?;
+    let status = if h2 {
+        let mut request = Request::new(Payload::EMPTY);
+        *request.method_mut() = method;
+        *request.headers_mut() = headers;
         *request.uri_mut() =
             fields::absolute(target.is_tls(), &host, &path).map_err(|error| describe(&error))?;
         *request.version_mut() = Version::HTTP_2;
         let connection = H2::open(stream, peer, &room, place).await;
-        connection.map_err(|error| describe(&error))?.exchange(request, None, NO_LIMIT).await
+        let connection = connection.map_err(|error| describe(&error))?;
+        connection.exchange(request, None, NO_LIMIT).await.map(|response| response.status())
     } else {
-        *request.uri_mut() = Uri::from(path);
-        request.headers_mut().insert(HOST, host);
-        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        let connection = H1::open(stream, peer, place).await;
-        connection.map_err(|error| describe(&error))?.exchange(request, None, NO_LIMIT).await
+        let asked = h1::Asked { close: true, ..h1::Asked::new(&method, &path, &host, &headers) };
+        let mut connection = H1::new(stream, peer, place);
+        let exchange = connection.exchange(&asked, Payload::EMPTY, None, None, NO_LIMIT);
+        exchange.await.map(|head| head.status)
     };
-    answer.map(|response| response.status().as_u16()).map_err(|broken| describe(&broken.error))
+    status.map(|status| status.as_u16()).map_err(|broken| describe(&broken.error))
 }
 
 fn headers(given: &[(String, Text)]) -> Result<HeaderMap, String> {

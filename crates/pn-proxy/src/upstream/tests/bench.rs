@@ -5,7 +5,7 @@ use crate::upstream::service::Service;
 use crate::upstream::{Outgoing, Unanswered, Upstreams};
 use crate::worker::WorkerEnv;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body::Body;
 use http_body_util::{BodyExt, Empty};
 use pn_core::graph::{ServerNode, ServersNode};
@@ -170,7 +170,7 @@ pub(super) fn request<B>(method: Method, path: &str, body: B) -> Outgoing<B> {
     Outgoing {
         idempotent: method.is_idempotent(),
         method,
-        target: Uri::try_from(path).unwrap(),
+        target: http::uri::PathAndQuery::try_from(path).unwrap(),
         headers: HeaderMap::new(),
         host: HeaderValue::from_static("app.example"),
         body,

@@ -1,0 +1,393 @@
+//! One HTTP/1.1 connection to a server: its exchanges one after the other, and its rest between them. It has no task of
+//! its own: whoever uses it polls it, which saves a wake-up a message, and nobody polls it while it is idle. What the
+//! bytes mean is pn-http1's.
+
+mod head;
+mod out;
+mod request;
+mod scratch;
+
+pub(super) use head::Asked;
+
+use super::bell::Bell;
+use super::fault;
+use super::payload::{BodySlot, Gate, Payload};
+use super::room::Place;
+use super::stream::Stream;
+use super::timer::Timer;
+use bytes::{Buf, Bytes, BytesMut};
+use http::{Method, StatusCode, response};
+use http_body::Frame;
+use pn_core::{ErrorKind, ProxyError};
+use pn_http1::{BodyDecoder, ClientState, Framing, HeadProgress, Received, ResponseHead};
+use request::Sending;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+use tokio::io::ReadHalf;
+use tokio::time::Instant;
+
+/// Less of a body than this is copied: who holds a piece for a slow client must not hold the block it was read into.
+const COPIED: usize = 4 << 10;
+
+pub(super) struct H1 {
+    link: Link,
+    state: ClientState,
+    sending: Sending,
+    /// What has come and is not dealt with.
+    input: BytesMut,
+    progress: HeadProgress,
+    decoder: BodyDecoder,
+    /// Bytes of the body at hand, where its head says so.
+    length: Option<u64>,
+    trailers: Option<Box<http::HeaderMap>>,
+    /// The server has closed its side, or the connection broke.
+    ended: bool,
+    bell: Arc<Bell>,
+    /// Rings the bell.
+    waker: Waker,
+    pub(super) timer: Timer,
+    /// Whether it has carried a request before.
+    pub(super) used: bool,
+    /// By the keeper's clock.
+    pub(super) idle_since: u32,
+    /// `None` for unix sockets.
+    pub(super) peer: Option<IpAddr>,
+    place: Rc<Place>,
+}
+
+enum Link {
+    Whole(Stream),
+    /// The rest of the request is sent by a task of its own.
+    Split(ReadHalf<Stream>),
+}
+
+/// An exchange that failed.
+pub(super) struct Broken {
+    pub(super) error: ProxyError,
+    /// The socket took no byte of the request.
+    pub(super) unsent: bool,
+    /// No byte came back.
+    pub(super) silent: bool,
+}
+
+impl H1 {
+    pub(super) fn new(stream: Stream, peer: Option<IpAddr>, place: Place) -> Box<Self> {
+        let bell = Arc::<Bell>::default();
+        Box::new(Self {
+            link: Link::Whole(stream),
+            state: ClientState::new(),
+            sending: Sending::default(),
+            input: BytesMut::new(),
+            progress: HeadProgress::default(),
+            decoder: BodyDecoder::new(Framing::None),
+            length: Some(0),
+            trailers: None,
+            ended: false,
+            waker: Waker::from(Arc::clone(&bell)),
+            bell,
+            timer: Timer::default(),
+            used: false,
+            idle_since: 0,
+            peer,
+            place: Rc::new(place),
+        })
+    }
+
+    /// Sends a request and waits for the head of the response. With `limit`, no longer than that since the last
+    /// progress of the request. The head is laid out before the future is there, which has no room for it.
+    pub(super) fn exchange<'a>(
+        &'a mut self,
+        asked: &Asked<'_>,
+        payload: Payload,
+        gate: Option<Arc<Gate>>,
+        slot: Option<BodySlot>,
+        limit: Duration,
+    ) -> impl Future<Output = Result<response::Parts, Broken>> + use<'a> {
+        self.used = true;
+        self.state.begin(asked.method, asked.upgrade.is_some());
+        self.sending.begin(asked, payload, gate);
+        let method = asked.method.clone();
+        let mut wait = HeadWait::new(slot, limit);
+        let mut silent = true;
+        async move {
+            let result = poll_fn(|cx| {
+                if let Poll::Ready(result) = self.poll_head(&method, &mut silent, cx) {
+                    return Poll::Ready(result);
+                }
+                ready!(wait.poll(&mut self.timer, cx));
+                Poll::Ready(Err(ProxyError::new(ErrorKind::ResponseTimeout)))
+            })
+            .await;
+            result.map_err(|error| {
+                self.state.fail();
+                let unsent = !self.sending.began();
+                Broken { error: if unsent { error.unsent() } else { error }, unsent, silent }
+            })
+        }
+    }
+
+    /// Whether all of the request has been sent.
+    pub(super) fn has_sent(&self) -> bool {
+        self.sending.is_over()
+    }
+
+    /// The next of the response's body.
+    pub(super) fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+        loop {
+            match self.next_piece() {
+                Err(error) => return Poll::Ready(Some(Err(error))),
+                Ok(Some(piece)) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+                Ok(None) => {}
+            }
+            if self.decoder.is_done() {
+                let trailers = self.trailers.take();
+                return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(*trailers))));
+            }
+            self.bell.serve(cx.waker());
+            if let Err(error) = ready!(self.poll_fill()) {
+                return Poll::Ready(Some(Err(
+                    ProxyError::new(ErrorKind::ResponseIncomplete).caused_by(error)
+                )));
+            }
+        }
+    }
+
+    /// Whether the response's body has no more to give.
+    pub(super) fn is_end_of_body(&self) -> bool {
+        self.decoder.is_done() && self.trailers.is_none()
+    }
+
+    /// Bytes that the body has still to give, where that is known.
+    pub(super) fn body_length(&self) -> Option<u64> {
+        self.length.map(|_| self.decoder.run())
+    }
+
+    /// Whether another request can be sent: the last exchange is over and the connection stays open. From then on the
+    /// bell rings when anything comes.
+    pub(super) fn rest(&mut self) -> bool {
+        if !self.state.is_reusable() || self.ended || !self.input.is_empty() {
+            return false;
+        }
+        self.bell.rest();
+        self.poll_fill().is_pending()
+    }
+
+    /// Whether an idle connection still stands. Costs next to nothing while nothing has arrived.
+    pub(super) fn is_alive(&mut self) -> bool {
+        if self.bell.rang() {
+            self.bell.rest();
+            return self.poll_fill().is_pending();
+        }
+        !self.ended
+    }
+
+    /// Lets the rest of the request be sent by itself, when the server answers before it has all of it: both directions
+    /// then go on at their own pace. The connection is not used again.
+    pub(super) fn detach(mut self: Box<Self>) -> Box<Self> {
+        self.state.fail();
+        let (link, sending) = (self.link, std::mem::take(&mut self.sending));
+        self.link = match link {
+            Link::Whole(stream) => {
+                let (read, write) = tokio::io::split(stream);
+                tokio::task::spawn_local(sending.go_on(write, Rc::clone(&self.place)));
+                Link::Split(read)
+            }
+            split @ Link::Split(_) => split,
+        };
+        self
+    }
+
+    /// After a `101`: the socket, and what has already been read of the new protocol.
+    pub(super) fn into_tunnel(self: Box<Self>) -> Option<(Stream, Bytes, Rc<Place>)> {
+        match self.link {
+            Link::Whole(stream) => Some((stream, self.input.freeze(), self.place)),
+            Link::Split(_) => None,
+        }
+    }
+}
+
+/// Reading.
+impl H1 {
+    /// Sends what there is to send and reads until the head of the final response is there.
+    fn poll_head(
+        &mut self,
+        method: &Method,
+        silent: &mut bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<response::Parts, ProxyError>> {
+        self.bell.serve(cx.waker());
+        if let Poll::Ready(Err(error)) = self.poll_send() {
+            return Poll::Ready(Err(error));
+        }
+        loop {
+            if let Some(parts) = self.next_head(method)? {
+                return Poll::Ready(Ok(parts));
+            }
+            if self.ended {
+                return Poll::Ready(Err(ProxyError::new(ErrorKind::ConnectionTerminated)));
+            }
+            match ready!(self.poll_fill()) {
+                Ok(()) => *silent &= self.input.is_empty(),
+                Err(error) => return Poll::Ready(Err(fault::io(error))),
+            }
+        }
+    }
+
+    /// A server may answer and close before it has read all of a request: what it says counts, and that it reads no more
+    /// does not.
+    fn poll_send(&mut self) -> Poll<Result<(), ProxyError>> {
+        let Link::Whole(stream) = &mut self.link else { return Poll::Ready(Ok(())) };
+        let mut cx = Context::from_waker(&self.waker);
+        match ready!(self.sending.poll(Pin::new(stream), &mut cx)) {
+            Ok(()) => {
+                self.state.request_over();
+                Poll::Ready(Ok(()))
+            }
+            Err(request::Stopped::Body) => {
+                self.state.fail();
+                Poll::Ready(Err(ProxyError::new(ErrorKind::RequestAborted)))
+            }
+            Err(request::Stopped::Socket(error)) => {
+                self.state.fail();
+                tracing::trace!(%error, "a server takes no more of a request");
+                Poll::Pending
+            }
+        }
+    }
+
+    fn next_head(&mut self, method: &Method) -> Result<Option<response::Parts>, ProxyError> {
+        while self.progress.is_due(&self.input, &head::LIMITS) {
+            let read = head::read(&self.input, method).map_err(|refusal| {
+                let kind = if refusal.is_limit() {
+                    ErrorKind::ResponseHeadTooLarge
+                } else {
+                    ErrorKind::ResponseMalformed
+                };
+                ProxyError::new(kind).caused_by(refusal)
+            })?;
+            let Some((head, parts)) = read else { return Ok(None) };
+            self.input.advance(head.len);
+            self.progress = HeadProgress::default();
+            if self.accept(&head)? {
+                return Ok(Some(parts));
+            }
+        }
+        Ok(None)
+    }
+
+    /// `false` for an interim head.
+    fn accept(&mut self, head: &ResponseHead) -> Result<bool, ProxyError> {
+        match self.state.received(head).map_err(fault::misbehaved)? {
+            Received::Interim => {
+                if head.status == StatusCode::CONTINUE {
+                    self.sending.let_go();
+                }
+                return Ok(false);
+            }
+            Received::Switched => {}
+            Received::Final => {
+                self.decoder = BodyDecoder::new(head.framing);
+                self.length = match head.framing {
+                    Framing::Length(length) => Some(length),
+                    Framing::None => Some(0),
+                    Framing::Chunked | Framing::UntilClose => None,
+                };
+                self.settle_body();
+            }
+        }
+        Ok(true)
+    }
+
+    /// The next run of data in what has been read. `None` when there is none.
+    fn next_piece(&mut self) -> Result<Option<Bytes>, ProxyError> {
+        while !self.decoder.is_done() && !self.input.is_empty() {
+            let step = self.decoder.decode(&self.input).map_err(malformed)?;
+            if !step.trailers.is_empty() {
+                let section = self.input.get(step.trailers).unwrap_or_default();
+                self.trailers = head::trailers(section).map(Box::new);
+            }
+            if step.consumed == 0 {
+                break;
+            }
+            let mut taken = self.input.split_to(step.consumed);
+            self.settle_body();
+            if !step.data.is_empty() {
+                taken.truncate(step.data.end);
+                taken.advance(step.data.start);
+                let small = taken.len() < COPIED;
+                return Ok(Some(if small { Bytes::copy_from_slice(&taken) } else { taken.freeze() }));
+            }
+        }
+        if self.ended && !self.decoder.is_done() {
+            let ended = self.decoder.end_of_input();
+            ended.map_err(|error| ProxyError::new(ErrorKind::ResponseIncomplete).caused_by(error))?;
+            self.settle_body();
+        }
+        Ok(None)
+    }
+
+    fn settle_body(&mut self) {
+        if self.decoder.is_done() {
+            self.state.response_over();
+            if !self.input.is_empty() {
+                self.state.surplus();
+            }
+        }
+    }
+
+    /// Reads once. An error, or the end, ends the connection.
+    fn poll_fill(&mut self) -> Poll<io::Result<()>> {
+        let mut cx = Context::from_waker(&self.waker);
+        let read = match &mut self.link {
+            Link::Whole(stream) => scratch::poll_read(Pin::new(stream), &mut cx),
+            Link::Split(read) => scratch::poll_read(Pin::new(read), &mut cx),
+        };
+        let more = ready!(read).inspect_err(|_| self.ended = true)?;
+        self.ended |= more.is_empty();
+        if self.input.is_empty() {
+            self.input = more;
+        } else {
+            self.input.extend_from_slice(&more);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn malformed(error: pn_http1::BodyError) -> ProxyError {
+    ProxyError::new(ErrorKind::ResponseMalformed).caused_by(error)
+}
+
+/// How long a response head may take.
+pub(super) struct HeadWait {
+    slot: Option<BodySlot>,
+    taken: u64,
+    limit: Duration,
+    deadline: Instant,
+}
+
+impl HeadWait {
+    pub(super) fn new(slot: Option<BodySlot>, limit: Duration) -> Self {
+        Self { slot, taken: 0, limit, deadline: Instant::now() + limit }
+    }
+
+    pub(super) fn poll(&mut self, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<()> {
+        if self.limit.is_zero() {
+            return Poll::Pending;
+        }
+        let taken = self.slot.as_ref().map_or(0, BodySlot::taken);
+        if taken != self.taken {
+            self.taken = taken;
+            self.deadline = Instant::now() + self.limit;
+        }
+        timer.poll(self.deadline, cx)
+    }
+}

@@ -1,0 +1,134 @@
+//! A request on its way to the server: the head, then the body as fast as the socket takes it.
+
+use super::super::payload::{Gate, Payload};
+use super::super::room::Place;
+use super::head::Asked;
+use super::out::Out;
+use http_body::Body;
+use pn_http1::{BodyEncoder, EncodeError, Framing};
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::AsyncWrite;
+
+/// Nothing to send, or a request of which the rest is to be sent.
+pub(super) struct Sending {
+    out: Out,
+    encoder: BodyEncoder,
+    /// `None` once it has given all.
+    payload: Option<Payload>,
+    gate: Option<Arc<Gate>>,
+    over: bool,
+}
+
+/// Why the rest is not sent.
+pub(super) enum Stopped {
+    /// The client failed; why is known elsewhere.
+    Body,
+    Socket(io::Error),
+}
+
+impl Default for Sending {
+    fn default() -> Self {
+        let encoder = BodyEncoder::new(Framing::None);
+        Self { out: Out::default(), encoder, payload: None, gate: None, over: true }
+    }
+}
+
+impl Sending {
+    pub(super) fn begin(&mut self, asked: &Asked<'_>, payload: Payload, gate: Option<Arc<Gate>>) {
+        asked.write(self.out.begin());
+        self.encoder = BodyEncoder::new(asked.framing());
+        self.payload = asked.has_body.then_some(payload);
+        self.gate = gate;
+        self.over = false;
+    }
+
+    /// Whether the socket has taken anything.
+    pub(super) fn began(&self) -> bool {
+        self.out.began
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// The server wants the body that it was asked about.
+    pub(super) fn let_go(&self) {
+        if let Some(gate) = &self.gate {
+            gate.open();
+        }
+    }
+
+    /// Ready once all has been sent.
+    pub(super) fn poll(
+        &mut self,
+        mut stream: Pin<&mut impl AsyncWrite>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Stopped>> {
+        while !self.over {
+            let more = match self.payload.is_some() && self.out.takes_more() {
+                true => self.gather(cx)?,
+                false => false,
+            };
+            if more {
+                continue;
+            }
+            ready!(self.out.poll_write(stream.as_mut(), cx)).map_err(Stopped::Socket)?;
+            if self.payload.is_none() {
+                self.over = true;
+                self.gate = None;
+                self.out.release();
+            } else if self.out.takes_more() && !self.gather(cx)? {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends the rest, whatever the server says meanwhile, and holds the connection's place as long.
+    pub(super) async fn go_on(mut self, mut stream: impl AsyncWrite + Unpin, place: Rc<Place>) {
+        let sent = poll_fn(|cx| self.poll(Pin::new(&mut stream), cx)).await;
+        // Why it failed is the client's fault, or shows in the response, which is read elsewhere.
+        drop((sent, place));
+    }
+
+    /// Takes one frame of the body, if there is one now.
+    fn gather(&mut self, cx: &mut Context<'_>) -> Result<bool, Stopped> {
+        let Some(payload) = &mut self.payload else { return Ok(false) };
+        let Poll::Ready(frame) = Pin::new(&mut *payload).poll_frame(cx) else { return Ok(false) };
+        let last = payload.is_end_stream();
+        match frame {
+            None => {
+                let tail = self.encoder.end().map_err(unequal)?;
+                self.out.buffer().extend_from_slice(tail);
+                self.payload = None;
+            }
+            Some(Err(_)) => return Err(Stopped::Body),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => {
+                    let framing = self.encoder.frame(data.len(), last).map_err(unequal)?;
+                    self.out.push(&framing, data);
+                    // Behind the last byte of a known length nothing follows, though an HTTP/2 client may say so later.
+                    self.payload = self.payload.take().filter(|_| !last && !self.encoder.is_done());
+                }
+                Err(frame) => {
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    let fields = trailers.iter().map(|(name, value)| (name.into(), value.into()));
+                    self.encoder.end_with_trailers(fields, self.out.buffer()).map_err(unequal)?;
+                    self.payload = None;
+                }
+            },
+        }
+        Ok(true)
+    }
+}
+
+/// A body that is not as long as its head said. The client's side sees to that it is, so that this is a fault of a
+/// filter; the server must not take what it has for the whole.
+fn unequal(error: EncodeError) -> Stopped {
+    Stopped::Socket(io::Error::new(io::ErrorKind::InvalidData, error))
+}
