@@ -267,6 +267,9 @@ fn errors() {
     let target = "/err/503.html?of=http%3A%2F%2Fa.example%2Fa";
     assert_eq!(fetched(503), Some(("pages".to_owned(), target.to_owned(), 503)));
     assert_eq!([fetched(200), fetched(499), fetched(101)], [None, None, None]);
+    // What the client asked for, not what was left for the service.
+    let stripped = rig.dispatch(&rig.get("/a").with_path("/"), 503);
+    assert_eq!(stripped.map(|(_, target, _)| target).as_deref(), Some(target));
     let error = Rig::fails(Kind::Errors(Errors { service: "missing".into(), ..spec }));
     assert!(error.contains("missing"), "{error}");
 }

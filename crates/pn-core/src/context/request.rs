@@ -223,12 +223,21 @@ impl RequestContext {
 
     /// The URL as the client meant it, with the current path.
     pub fn url(&self) -> String {
+        self.url_of(self.path())
+    }
+
+    /// The URL as the client meant it, with the path as it came.
+    pub fn original_url(&self) -> String {
+        self.url_of(self.original_path())
+    }
+
+    fn url_of(&self, path: &str) -> String {
         let ipv6 = self.host().contains(':');
         let (open, close) = if ipv6 { ("[", "]") } else { ("", "") };
         let port = self.port().filter(|&port| port != self.scheme.default_port());
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
         let query = self.query().map(|query| format!("?{query}")).unwrap_or_default();
-        format!("{}://{open}{}{close}{port}{}{query}", self.scheme.as_str(), self.host(), self.path())
+        format!("{}://{open}{}{close}{port}{path}{query}", self.scheme.as_str(), self.host())
     }
 }
 

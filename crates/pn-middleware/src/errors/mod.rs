@@ -30,7 +30,8 @@ impl Middleware for ErrorPages {
         if status == StatusCode::SWITCHING_PROTOCOLS || !self.status.contains(status.as_u16()) {
             return Flow::Continue;
         }
-        let url = if self.path.contains("{url}") { encoded(&cx.request().url()) } else { String::new() };
+        let url =
+            if self.path.contains("{url}") { encoded(&cx.request().original_url()) } else { String::new() };
         let path = self.path.replace("{status}", status.as_str()).replace("{url}", &url);
         let dispatch =
             Dispatch { service: self.service.clone(), path_and_query: Some(path), status: Some(status) };

@@ -115,7 +115,10 @@ impl Rig {
         let given = outcome.cx.as_ref().unwrap_or_else(|| panic!("{outcome:?}"));
         let fields_in: Vec<_> =
             given.headers().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
-        let again = self.request(given.method().as_str(), given.path(), &fields_in);
+        let mut again = self.request(given.method().as_str(), given.original_path(), &fields_in);
+        if let Some(again) = again.cx.as_mut().filter(|again| again.path() != given.path()) {
+            again.set_path(given.path()).unwrap();
+        }
         let status = StatusCode::from_u16(status).unwrap();
         let size = Some(body.len() as u64);
         let mut cx = ResponseContext::new(again.cx.unwrap(), status, map(fields), size, None);
@@ -132,6 +135,12 @@ impl Outcome {
     /// `None` when the request went through.
     pub(crate) fn status(&self) -> Option<u16> {
         self.reply.as_ref().map(|reply| reply.status.as_u16())
+    }
+
+    /// As a middleware behind this one leaves it.
+    pub(crate) fn with_path(mut self, path: &str) -> Self {
+        self.cx.as_mut().unwrap().set_path(path).unwrap();
+        self
     }
 
     pub(crate) fn path(&self) -> Option<&str> {
