@@ -10,6 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::io::AsyncReadExt;
 
 const V1: &[u8] = b"PROXY ";
+/// The longest line of version 1, its end among it.
+const V1_BYTES: usize = 107;
 const V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 /// Whom a connection joins.
@@ -86,8 +88,10 @@ fn parse(bytes: &[u8]) -> Found {
     let config = ParseConfig { include_tlvs: false, allow_v1: true, allow_v2: true };
     match ProxyHeader::parse(bytes, config) {
         Err(Error::BufferTooShort) if is_whole(bytes) => Found::Malformed,
+        Err(Error::BufferTooShort) if bytes.starts_with(V1) && bytes.len() >= V1_BYTES => Found::Malformed,
         Err(Error::BufferTooShort) => Found::Partial,
         Ok((_, length)) if length > PROXY_HEADER_BYTES => Found::Malformed,
+        Ok((_, length)) if bytes.starts_with(V1) && length > V1_BYTES => Found::Malformed,
         Ok((header, length)) => match header.proxied_address() {
             None => Found::Header(length, None),
             Some(address) if address.protocol == Protocol::Stream => {
@@ -153,6 +157,11 @@ mod tests {
         }
         let endless = format!("PROXY UNKNOWN {}", "x".repeat(200));
         check(endless.as_bytes(), Found::Malformed);
+        let line = |length: usize| format!("PROXY UNKNOWN {}\r\n", "x".repeat(length - 16));
+        check(line(V1_BYTES).as_bytes(), Found::Header(V1_BYTES, None));
+        check(&line(V1_BYTES).as_bytes()[..V1_BYTES - 1], Found::Partial);
+        check(line(V1_BYTES + 1).as_bytes(), Found::Malformed);
+        check(format!("{}GET / HTTP/1.1\r\n", line(216)).as_bytes(), Found::Malformed);
     }
 
     #[test]
