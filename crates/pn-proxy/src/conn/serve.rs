@@ -13,6 +13,7 @@ use super::socket::Io;
 use super::stall::StreamExec;
 use super::watch::{self, Ended};
 use crate::cx::ConnCx;
+use crate::exchange::HYPER_HEAD_MIN;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -26,8 +27,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// hyper keeps so many fields on the stack; more cost two allocations a request.
 const FIELDS_ON_STACK: u32 = 100;
-/// Smallest read buffer that hyper takes.
-const READ_BUFFER_MIN: u32 = 8 << 10;
 /// An HTTP/2 client that answers no ping for so long is gone, though its network never said so.
 const PING_INTERVAL: Duration = Duration::from_secs(60);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -60,7 +59,7 @@ fn h1_builder(limits: &ListenerLimits) -> http1::Builder {
     // Heads are timed by the connection's watch. An end of input in the middle of a response means that the client
     // has gone, and its upstream request is given up.
     builder.header_read_timeout(None).half_close(false);
-    builder.max_header_size(limits.header_bytes.max(READ_BUFFER_MIN) as usize);
+    builder.max_header_size(limits.header_bytes.max(HYPER_HEAD_MIN) as usize);
     if limits.headers > FIELDS_ON_STACK {
         builder.max_headers(limits.headers as usize);
     }

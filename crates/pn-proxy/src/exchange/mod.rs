@@ -23,6 +23,7 @@ mod tunnel;
 mod websocket;
 
 pub(crate) use forwarded::Told;
+pub(crate) use intake::HYPER_HEAD_MIN;
 pub(crate) use request_body::RequestBody;
 pub(crate) use response_body::ResponseBody;
 

@@ -69,6 +69,18 @@ fn heads_are_bounded() {
     assert_eq!(ask(format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(20 << 10))), 431);
 }
 
+/// hyper lets in what fits into its smallest buffer.
+#[test]
+fn small_bounds_of_heads_hold() {
+    let world = with(|own| own.limits.header_bytes = 1 << 10);
+    let empty = "GET /facts HTTP/1.1\r\nhost: a.test\r\nx: \r\n\r\n";
+    let head = |bytes: usize| empty.replace("x: ", &format!("x: {}", "y".repeat(bytes - empty.len())));
+    let ask = |head: String| RawClient::ask(world.address("web"), head).status;
+    assert_eq!([ask(head(1 << 10)), ask(head((1 << 10) + 1)), ask(head(4 << 10))], [200, 431, 431]);
+    let target = |bytes: usize| format!("GET /facts?{} HTTP/1.1\r\nhost: a.test\r\n\r\n", "q".repeat(bytes));
+    assert_eq!([ask(target(900)), ask(target(1 << 10))], [200, 431]);
+}
+
 #[test]
 fn more_fields_than_usual_can_be_allowed() {
     let world = with(|own| own.limits.headers = 300);
