@@ -93,7 +93,7 @@ pub(super) static LISTENERS: Kind = Kind {
         .or(Default::None("`h1` and `h2c`; with TLS `h1` and `h2`")),
         Key::new("proxy-protocol", Type::Table(PROXY_PROTOCOL), "PROXY protocol, version 1 and 2, of load balancers in front.")
             .or(Default::None("not read")),
-        Key::new("trusted-proxies", NETWORKS, "Peers whose X-Forwarded-* and Forwarded fields are believed.")
+        Key::new("trusted-proxies", NETWORKS, "Peers whose X-Forwarded-* and Forwarded fields are believed; X-Forwarded-For goes before Forwarded. Of anybody else these, X-Real-Ip, Front-End-Https, X-Url-Scheme, X-Scheme, X-Original-Url and X-Rewrite-Url are dropped.")
             .or(Default::Strings(&[])),
         Key::new("use", MIDDLEWARES, "Middlewares for every request that enters here; they run first.")
             .or(Default::Strings(&[])),

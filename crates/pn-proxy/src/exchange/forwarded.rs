@@ -1,7 +1,11 @@
 //! Who the client is, and how upstreams are told: X-Forwarded-*, X-Real-Ip, Forwarded (RFC 7239), Via (RFC 9110).
 //! Only a trusted peer is believed; what anybody else claims is dropped before ours is written.
+//!
+//! Of a trusted peer X-Forwarded-For goes before Forwarded: most proxies write the former and pass on the latter as they
+//! got it. A Forwarded that is malformed, or says otherwise than X-Forwarded-For, is dropped.
 
 use super::present::{is_alias, is_claim};
+use super::rfc7239::{self, Element, MAX_HOPS};
 use http::Version;
 use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue, VIA};
 use ipnet::IpNet;
@@ -15,9 +19,6 @@ const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-
-/// Further addresses of X-Forwarded-For that are looked at; a longer list is a mistake or an attack.
-const MAX_HOPS: usize = 64;
 
 /// The client as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,13 +47,57 @@ pub(crate) fn client(
     }
     if claims {
         remove(headers, is_alias);
+        if headers.contains_key(FORWARDED) {
+            reconcile(headers, peer, &is_trusted);
+        }
     }
-    let scheme = match headers.get(PROTO).map(HeaderValue::as_bytes) {
-        Some(b"https" | b"wss") => Scheme::Https,
-        Some(b"http" | b"ws") => Scheme::Http,
-        _ => direct,
+    let proto = headers.get(PROTO).and_then(|value| value.to_str().ok()).and_then(rfc7239::scheme);
+    Client { ip: from_list(headers, peer, is_trusted), scheme: proto.unwrap_or(direct), trusted: true }
+}
+
+/// Brings `Forwarded` and X-Forwarded-* to say the same: what only the former says is written into the latter, and a
+/// `Forwarded` that cannot be believed is dropped.
+fn reconcile(headers: &mut HeaderMap, peer: IpAddr, is_trusted: &impl Fn(IpAddr) -> bool) {
+    let said = rfc7239::read(headers).map(|elements| {
+        let Element { client, scheme, host } = believed(&elements, is_trusted);
+        (client.unwrap_or(peer), scheme, host.and_then(rfc7239::host_value))
+    });
+    let Some((ip, scheme, host)) = said else {
+        headers.remove(FORWARDED);
+        return;
     };
-    Client { ip: from_list(headers, peer, is_trusted), scheme, trusted: true }
+    if headers.contains_key(FOR) {
+        if from_list(headers, peer, is_trusted) != ip {
+            headers.remove(FORWARDED);
+        }
+        return;
+    }
+    if ip != peer {
+        headers.insert(FOR, text(&ip.to_string()));
+    }
+    let proto = scheme.map(|scheme| HeaderValue::from_static(scheme.as_str()));
+    for (name, value) in [(PROTO, proto), (HOST, host)] {
+        if let Some(value) = value {
+            headers.entry(name).or_insert(value);
+        }
+    }
+}
+
+/// What the furthest of the trusted proxies says, and where it says nothing, the next. The elements stand in the order
+/// of the proxies, so that the last one is the peer's.
+fn believed<'a>(elements: &[Element<'a>], is_trusted: &impl Fn(IpAddr) -> bool) -> Element<'a> {
+    let mut known = Element::default();
+    for element in elements.iter().rev() {
+        known.scheme = element.scheme.or(known.scheme);
+        known.host = element.host.or(known.host);
+        // Who hides its client ends the search: nothing further left can be believed.
+        let Some(ip) = element.client else { break };
+        known.client = Some(ip);
+        if !is_trusted(ip) {
+            break;
+        }
+    }
+    known
 }
 
 fn remove(headers: &mut HeaderMap, which: impl Fn(&str) -> bool) {
@@ -220,6 +265,67 @@ mod tests {
         check("10.0.0.1", "[2001:db8::1]:4711", &["10.0.0.0/8"], "2001:db8::1");
         check("10.0.0.1", "::ffff:1.2.3.4", &["10.0.0.0/8"], "1.2.3.4");
         check("10.0.0.1", "1.2.3.4:99", &["10.0.0.0/8"], "1.2.3.4");
+    }
+
+    /// Who the client is, and what upstreams are told: X-Forwarded-For, -Host, -Proto, and whether Forwarded goes on.
+    #[track_caller]
+    fn check_forwarded(fields: &[(&'static str, &str)], expected: [&str; 4], goes_on: bool) {
+        let mut map = headers(fields);
+        let peer = "10.0.0.1".parse().unwrap();
+        let who = client(&mut map, true, peer, false, &["10.0.0.0/8".parse().unwrap()]);
+        tell(&mut map, &Told::default(), who, peer, &text("inside"), None, Version::HTTP_11);
+        let told = |name: &str| map.get(name).unwrap().to_str().unwrap();
+        let ip = who.ip.to_string();
+        let got = [&*ip, told("x-forwarded-for"), told("x-forwarded-host"), told("x-forwarded-proto")];
+        assert_eq!(got, expected, "{fields:?}");
+        assert_eq!(told("x-real-ip"), ip, "{fields:?}");
+        assert_eq!(told("forwarded").contains(", for=10.0.0.1;"), goes_on, "{fields:?}");
+        assert_eq!(map.get_all("forwarded").iter().count(), 1);
+    }
+
+    #[test]
+    fn forwarded_is_believed_where_nothing_contradicts_it() {
+        let plain = ["10.0.0.1", "10.0.0.1", "inside", "http"];
+        let only =
+            |value: &str, expected, goes_on| check_forwarded(&[("forwarded", value)], expected, goes_on);
+        only("for=1.1.1.1;proto=https;host=foo", ["1.1.1.1", "1.1.1.1, 10.0.0.1", "foo", "https"], true);
+        only(
+            "for=6.6.6.6, for=1.1.1.1, for=10.0.0.2",
+            ["1.1.1.1", "1.1.1.1, 10.0.0.1", "inside", "http"],
+            true,
+        );
+        only(
+            "for=6.6.6.6;host=evil, for=_hidden;proto=https",
+            ["10.0.0.1", "10.0.0.1", "inside", "https"],
+            true,
+        );
+        only(
+            "for=6.6.6.6, for=unknown, for=10.0.0.2",
+            ["10.0.0.2", "10.0.0.2, 10.0.0.1", "inside", "http"],
+            true,
+        );
+        only(
+            "for=\"[2001:db8::1]:99\";proto=https, for=10.0.0.2;proto=http;host=foo",
+            ["2001:db8::1", "2001:db8::1, 10.0.0.1", "foo", "https"],
+            true,
+        );
+        only("for=1.1.1.1;proto=https, nonsense", plain, false);
+        only("for=1.1.1.1;proto=https;for=2.2.2.2", plain, false);
+        let both = |list: &str, forwarded: &str, expected, goes_on| {
+            check_forwarded(&[("x-forwarded-for", list), ("forwarded", forwarded)], expected, goes_on);
+        };
+        both("1.1.1.1", "for=1.1.1.1", ["1.1.1.1", "1.1.1.1, 10.0.0.1", "inside", "http"], true);
+        both("1.1.1.1", "for=6.6.6.6;proto=https", ["1.1.1.1", "1.1.1.1, 10.0.0.1", "inside", "http"], false);
+        both("1.1.1.1", "for=", ["1.1.1.1", "1.1.1.1, 10.0.0.1", "inside", "http"], false);
+        let fields = [("forwarded", "for=1.1.1.1;proto=https;host=foo"), ("x-forwarded-proto", "http")];
+        check_forwarded(&fields, ["1.1.1.1", "1.1.1.1, 10.0.0.1", "foo", "http"], true);
+    }
+
+    #[test]
+    fn forwarded_of_an_untrusted_peer_is_not_believed() {
+        let mut map = headers(&[("forwarded", "for=1.1.1.1;proto=https")]);
+        let who = client(&mut map, true, "10.0.0.1".parse().unwrap(), false, &[]);
+        assert_eq!((who.ip.to_string(), who.scheme, map.len()), ("10.0.0.1".to_owned(), Scheme::Http, 0));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod redirect;
 mod request_body;
 mod response;
 mod response_body;
+mod rfc7239;
 mod service;
 mod stack;
 mod trailers;

@@ -32,8 +32,10 @@ impl Present {
     }
 }
 
-/// What upstreams take on trust, so that nobody else may set it.
-const CLAIMS: [&str; 12] = [
+/// What upstreams take on trust of the proxy before them, so that nobody else may set it: what proxies write, and what
+/// Rack, Spring, Symfony, gunicorn, Tornado, Zope and IIS' neighbours read. Names of users (`X-Forwarded-User` and its
+/// many like) are not among them: see the threat model.
+const CLAIMS: [&str; 21] = [
     "forwarded",
     "x-real-ip",
     "x-forwarded-for",
@@ -46,13 +48,33 @@ const CLAIMS: [&str; 12] = [
     "x-forwarded-uri",
     "x-forwarded-tls-client-cert",
     "x-forwarded-tls-client-cert-info",
+    "x-forwarded-ssl",
+    "x-forwarded-scheme",
+    "x-forwarded-protocol",
+    "x-forwarded-by",
+    "x-url-scheme",
+    "x-scheme",
+    "front-end-https",
+    "x-original-url",
+    "x-rewrite-url",
 ];
+
+/// A bit for each length that a claim has, so that most names are told apart by theirs.
+const LENGTHS: u64 = {
+    let (mut lengths, mut at) = (0, 0);
+    while at < CLAIMS.len() {
+        lengths |= 1 << CLAIMS[at].len();
+        at += 1;
+    }
+    lengths
+};
 
 /// Whether a field claims where a request came from, by one of the names above or an alias of it.
 pub(crate) fn is_claim(name: &str) -> bool {
     let same = |(given, known): (u8, u8)| given == known || (given == b'_' && known == b'-');
     let is = |known: &str| known.len() == name.len() && name.bytes().zip(known.bytes()).all(same);
-    matches!(name.as_bytes().first(), Some(b'x' | b'f')) && CLAIMS.into_iter().any(is)
+    let fits = name.len() < 64 && LENGTHS >> name.len() & 1 == 1;
+    fits && matches!(name.as_bytes().first(), Some(b'x' | b'f')) && CLAIMS.into_iter().any(is)
 }
 
 /// Whether a field only looks like a claim to some upstreams, which no honest proxy sends.
@@ -104,9 +126,23 @@ mod tests {
 
     #[test]
     fn claims_are_seen_under_any_name() {
-        for name in
-            ["forwarded", "x-real-ip", "x_real_ip", "x-forwarded-for", "x_forwarded_for", "x-forwarded_proto"]
-        {
+        for name in [
+            "forwarded",
+            "x-real-ip",
+            "x_real_ip",
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "x-forwarded_proto",
+            "x-forwarded-ssl",
+            "x-forwarded-scheme",
+            "x-forwarded-protocol",
+            "x-url-scheme",
+            "x-scheme",
+            "front-end-https",
+            "front_end_https",
+            "x-original-url",
+            "x-rewrite-url",
+        ] {
             check(&[name], CLAIM);
         }
         for name in ["x-forwarded", "x-real-ip2", "forwarded-for", "x-forwarded-user"] {
