@@ -82,9 +82,19 @@ pub fn load(inputs: &[Input], options: &LoadOptions<'_>) -> Loaded {
     };
     front.finish(partial, options)
 }
+    if partial.as_ref().is_some_and(|model| model.sites.is_empty()) && !front.out.has_errors() {
+        front.out.push(no_site());
+    }
 
 /// Everything before lowering.
 pub(crate) struct Front {
+/// An editor that empties a file before it writes it, a full disk or a lost mount: none of them is to take down what
+/// runs.
+fn no_site() -> Diagnostic {
+    let found = Diagnostic::error("nothing-served", "there is no site, so nothing would be served");
+    found.help("write one, such as `[sites.\"app.localhost\"]` with `to = \"http://127.0.0.1:3000\"`")
+}
+
     sources: Sources,
     out: Diagnostics,
     tree: read::Tree,

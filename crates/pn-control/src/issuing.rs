@@ -213,7 +213,7 @@ mod tests {
         let mut issuing = InternalIssuing::new(state, Arc::clone(&store), Arc::new(DefaultTimeProvider));
         let has = |names: [&str; 2]| names.map(|name| store.get(name).is_some());
 
-        issuing.ensure(&model("")).unwrap();
+        issuing.ensure(&model("[sites.\"a.localhost\"]\nhttps = \"off\"\nto = \"@ping\"\n")).unwrap();
         assert!(!dir.path().join("state/internal-ca").exists(), "nobody asked for a CA");
         let one = model("[sites.\"a.localhost\"]\nto = \"http://127.0.0.1:1\"\n");
         issuing.ensure(&one).unwrap();

@@ -146,7 +146,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("conf");
         std::fs::create_dir_all(root.join("more")).unwrap();
-        std::fs::write(root.join("a.toml"), "include = [\"more/*.toml\"]\n[logs]\nlevel = \"debug\"\n")
+        std::fs::write(root.join("a.toml"), "include = [\"more/*.toml\"]\n[sites.\"a.localhost\"]\nto = \"@ping\"\n[logs]\nlevel = \"debug\"\n")
             .unwrap();
         std::fs::write(root.join("more/b.toml"), "[issuers.lan]\ninternal-ca = { lifetime = \"2d\" }\n")
             .unwrap();
@@ -195,7 +195,8 @@ mod tests {
     fn findings_of_later_stages_lead_to_the_line() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a.toml");
-        std::fs::write(&file, "[logs]\nlevel = \"debug\"\n").unwrap();
+        let text = "[logs]\nlevel = \"debug\"\n[sites.\"a.localhost\"]\nto = \"@ping\"\n";
+        std::fs::write(&file, text).unwrap();
         let texts = load(&FileProvider::new(vec![Input::Path(file.clone())], no_env)).texts;
         let light = texts.lighten().unwrap();
         assert_eq!(light.effective(), texts.effective());

@@ -202,7 +202,9 @@ fn from_start_to_end() {
 fn a_second_process_on_the_same_state_is_refused() {
     let running = Running::start(&says("one"));
     let second = Command::new(env!("CARGO_BIN_EXE_proxy-now"))
-        .args(["run", "-", "--state-dir"])
+        .arg("run")
+        .arg(&running.config)
+        .arg("--state-dir")
         .arg(running.config.with_file_name("state"))
         .stdin(Stdio::null())
         .output()

@@ -75,8 +75,14 @@ pub(crate) fn load_files(files: &[(&str, &str)], inputs: &[&str]) -> Loaded {
     load_with(&Memory::of(files), &inputs, false)
 }
 
+/// Snippets do without a site.
 pub(crate) fn load_with(fs: &Memory, inputs: &[Input], offline: bool) -> Loaded {
-    load(inputs, &options(fs, offline))
+    let mut loaded = load(inputs, &options(fs, offline));
+    loaded.diagnostics.retain(|found| found.code != "nothing-served");
+    if !offline && !loaded.has_errors() {
+        loaded.model = loaded.partial.clone();
+    }
+    loaded
 }
 
 /// Without lowering, so that a test sees only what reading, schema and inheritance find.
