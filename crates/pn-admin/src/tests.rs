@@ -79,7 +79,7 @@ impl Provider for Cell {
             .map_err(|message| {
                 vec![Finding::unplaced(Severity::Error, &NodePath::default(), &message, None)]
             });
-        Loading { inputs: Inputs::default(), outcome }
+        Loading { inputs: Inputs::default(), runtime: pn_model::Runtime::default(), outcome }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::resolved::{Resolved, Section};
 use crate::sources::{Place, Sources};
 use crate::value::Span;
 use crate::{effective, inherit, lower, read, render, schema};
-use pn_model::{Model, NodePath, Secret};
+use pn_model::{Model, NodePath, Runtime, Secret};
 use std::path::PathBuf;
 
 /// How to load.
@@ -55,6 +55,8 @@ pub struct Loaded {
     pub model: Option<Model>,
     /// As far as it can be built despite errors or offline, so that further checks may find more. Never run this one.
     pub partial: Option<Model>,
+    /// How the process is to run, as far as that could be read: also of what is refused.
+    pub runtime: Runtime,
     /// Errors first, then by place.
     pub diagnostics: Vec<Diagnostic>,
     pub sources: Sources,
@@ -80,14 +82,12 @@ pub fn load(inputs: &[Input], options: &LoadOptions<'_>) -> Loaded {
     } else {
         lower::model(&front.resolved, &front.sources, options, &mut front.out)
     };
-    front.finish(partial, options)
-}
     if partial.as_ref().is_some_and(|model| model.sites.is_empty()) && !front.out.has_errors() {
         front.out.push(no_site());
     }
+    front.finish(partial, options)
+}
 
-/// Everything before lowering.
-pub(crate) struct Front {
 /// An editor that empties a file before it writes it, a full disk or a lost mount: none of them is to take down what
 /// runs.
 fn no_site() -> Diagnostic {
@@ -95,6 +95,8 @@ fn no_site() -> Diagnostic {
     found.help("write one, such as `[sites.\"app.localhost\"]` with `to = \"http://127.0.0.1:3000\"`")
 }
 
+/// Everything before lowering.
+pub(crate) struct Front {
     sources: Sources,
     out: Diagnostics,
     tree: read::Tree,
@@ -114,6 +116,7 @@ impl Front {
 
     pub(crate) fn finish(self, partial: Option<Model>, options: &LoadOptions<'_>) -> Loaded {
         let Self { sources, out, tree, resolved } = self;
+        let runtime = lower::runtime(&resolved, &sources, options);
         let diagnostics = sorted(out, &tree, &sources);
         let stands = |d: &Diagnostic| d.severity == Severity::Error || options.strict;
         let runs = !options.offline && !diagnostics.iter().any(stands);
@@ -121,7 +124,18 @@ impl Front {
         let read::Tree { files, directories, secrets, mut fetched, .. } = tree;
         fetched.retain(|secret| secret.expose().len() >= COVERED);
         fetched.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
-        Loaded { model, partial, diagnostics, sources, files, directories, secrets, resolved, fetched }
+        Loaded {
+            model,
+            partial,
+            runtime,
+            diagnostics,
+            sources,
+            files,
+            directories,
+            secrets,
+            resolved,
+            fetched,
+        }
     }
 }
 

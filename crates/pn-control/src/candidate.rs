@@ -1,6 +1,6 @@
 //! What a provider hands to the control plane: a model with the texts it came from, or why there is none.
 
-use pn_model::{Model, NodePath};
+use pn_model::{Model, NodePath, Runtime};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub trait Provider: Send {
 pub struct Loading {
     /// Known even when the attempt failed, so that a file that mends it is seen.
     pub inputs: Inputs,
+    /// How the process is to run, as far as that could be read: also of what is refused.
+    pub runtime: Runtime,
     pub outcome: Result<Candidate, Vec<Finding>>,
 }
 

@@ -30,7 +30,7 @@ pub struct Parts {
     pub publisher: GraphPublisher,
     pub provider: Box<dyn Provider>,
     /// What to start from when the provider's configuration is refused (`--last-good`).
-    pub fallback: Option<Box<dyn Provider>>,
+    pub fallback: Option<Loading>,
     pub factories: Factories,
     pub registry: StateRegistry,
     pub plane: Arc<dyn DataPlane>,
@@ -91,7 +91,7 @@ impl Control {
         };
         let mut keeper = Keeper::new(parts, inbox, &requests);
         if let Outcome::Refused(refusal) = keeper.take(first, read_at, Trigger::Start) {
-            let stands_in = fallback.is_some_and(|provider| keeper.fall_back(provider.as_ref()));
+            let stands_in = fallback.is_some_and(|kept| keeper.fall_back(kept));
             if !stands_in {
                 return Err(ControlError::Refused(refusal));
             }
@@ -312,8 +312,8 @@ impl Keeper {
     }
 
     /// Starts from what was accepted last. The files stay watched, and replace it once they are mended.
-    fn fall_back(&mut self, provider: &dyn Provider) -> bool {
-        let outcome = match provider.load().outcome {
+    fn fall_back(&mut self, kept: Loading) -> bool {
+        let outcome = match kept.outcome {
             Ok(candidate) => self.reconciler.apply(candidate, Trigger::LastGood),
             Err(findings) => self.reconciler.refuse(Trigger::LastGood, findings),
         };

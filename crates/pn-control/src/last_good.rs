@@ -3,6 +3,8 @@
 //! may hold secrets that somebody wrote out, so the file is its owner's alone.
 
 use crate::candidate::Locate;
+use crate::kept::input;
+use pn_config::Input;
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -22,13 +24,29 @@ pub struct LastGood {
 }
 
 impl LastGood {
-    /// `state_dir` is there already, and its lock is held.
+    /// To write, `state_dir` must be there already and its lock be held.
     pub fn new(state_dir: impl Into<PathBuf>) -> Self {
         Self { state_dir: state_dir.into() }
     }
 
-    /// What was kept, as `Locate::keep` gave it.
-    pub fn read(&self) -> io::Result<Value> {
+    /// What was kept of these very inputs, as `Locate::keep` gave it. An error where it is of others: to serve them
+    /// would be to serve a stranger's configuration.
+    pub fn read_for(&self, inputs: &[Input]) -> io::Result<Value> {
+        let kept = self.read()?;
+        let of: Vec<Input> =
+            kept.get("inputs").and_then(Value::as_array).into_iter().flatten().filter_map(input).collect();
+        if of.len() == inputs.len() && of.iter().zip(inputs).all(|(kept, own)| same(kept, own)) {
+            return Ok(kept);
+        }
+        let of: Vec<String> = of.iter().map(named).collect();
+        Err(io::Error::other(format!(
+            "it is of another configuration ({}); each instance needs a state directory of its own (`runtime.state-dir` or --state-dir)",
+            of.join(", ")
+        )))
+    }
+
+    /// What was kept, of whatever configuration.
+    pub(crate) fn read(&self) -> io::Result<Value> {
         let mut text = String::new();
         File::open(self.path())?.take(BYTES).read_to_string(&mut text)?;
         let mut kept: Value = serde_json::from_str(&text)?;
@@ -55,6 +73,25 @@ impl LastGood {
         if let Err(error) = write(&self.path(), &kept.to_string()) {
             tracing::warn!(file = %self.path().display(), %error, "the accepted configuration was not kept");
         }
+    }
+}
+
+/// By path, or by what the links on its way lead to now.
+fn same(kept: &Input, own: &Input) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    match (kept, own) {
+        (Input::Path(kept), Input::Path(own)) => {
+            kept == own || real(kept).is_some_and(|kept| real(own) == Some(kept))
+        }
+        (Input::Text { name: kept, .. }, Input::Text { name: own, .. }) => kept == own,
+        _ => false,
+    }
+}
+
+fn named(input: &Input) -> String {
+    match input {
+        Input::Path(path) => path.display().to_string(),
+        Input::Text { name, .. } => name.clone(),
     }
 }
 

@@ -48,15 +48,15 @@ impl Provider for FileProvider {
         let mut inputs = inputs(&loaded, model.as_ref());
         // What was kept is not what a file says now.
         inputs.watch &= self.kept.files.is_empty();
-        let found = findings(&loaded);
-        let Some(model) = model else { return Loading { inputs, outcome: Err(found) } };
+        let (found, runtime) = (findings(&loaded), loaded.runtime.clone());
+        let Some(model) = model else { return Loading { inputs, runtime, outcome: Err(found) } };
         let read = recorder.into_read();
         let content = content(&self.inputs, &read, &named_files(&model));
         let kept = KeptTexts { value: Arc::new(keep(&self.inputs, &loaded, &read)), env: self.env };
         let texts = Texts { kept, loaded };
         let candidate =
             Candidate { model: Arc::new(model), warnings: found, content, texts: Arc::new(texts) };
-        Loading { inputs, outcome: Ok(candidate) }
+        Loading { inputs, runtime, outcome: Ok(candidate) }
     }
 }
 

@@ -66,6 +66,21 @@ pub struct Refusal {
     pub findings: Vec<Finding>,
 }
 
+impl Refusal {
+    /// Of a first configuration that could not be read: nothing runs that could stay.
+    pub fn at_start(findings: Vec<Finding>) -> Self {
+        let refusal = Self { generation: 0, findings };
+        refusal.log(Trigger::Start);
+        refusal
+    }
+
+    fn log(&self, trigger: Trigger) {
+        let generation = self.generation;
+        let stays = if generation == 0 { String::new() } else { format!(", generation {generation} stays") };
+        tracing::error!(trigger = %trigger, generation, "configuration refused{stays}:\n{self}");
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, finding) in self.findings.iter().enumerate() {
@@ -133,9 +148,7 @@ impl Reconciler {
             }),
             ..Status::clone(&before)
         });
-        let generation = refusal.generation;
-        let stays = if generation == 0 { String::new() } else { format!(", generation {generation} stays") };
-        tracing::error!(trigger = %trigger, generation, "configuration refused{stays}:\n{refusal}");
+        refusal.log(trigger);
         Outcome::Refused(refusal)
     }
 

@@ -38,7 +38,7 @@ impl Provider for Cell {
             .map_err(|message| {
                 vec![Finding::unplaced(Severity::Error, &NodePath::default(), &message, None)]
             });
-        Loading { inputs: self.inputs.clone(), outcome }
+        Loading { inputs: self.inputs.clone(), runtime: Runtime::default(), outcome }
     }
 }
 
@@ -163,7 +163,7 @@ fn parts(
     let parts = Parts {
         publisher,
         provider: Box::new(cell.clone()),
-        fallback: fallback.map(|cell| Box::new(cell.clone()) as Box<dyn Provider>),
+        fallback: fallback.map(Cell::load),
         factories: Factories::default(),
         registry: StateRegistry::default(),
         plane: Arc::new(plane.clone()),

@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, bail};
 use pn_config::{Format, Input};
 use pn_model::limits::CONFIG_FILE_BYTES;
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -68,22 +69,60 @@ pub(crate) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// The system's place for the state of what root starts.
+const SYSTEM_STATE: &str = "/var/lib/proxy-now";
+
 /// Where certificates, keys and the last accepted configuration are kept: what was asked for, else the system's place
-/// for root and the user's for others.
-pub(crate) fn state_dir(asked: Option<&Path>) -> Result<PathBuf> {
+/// for what root starts (`by_root`, where it has become another user since) and the user's for others.
+pub(crate) fn state_dir(asked: Option<&Path>, by_root: bool) -> Result<PathBuf> {
+    let by_root = by_root || rustix::process::geteuid().is_root();
+    place_of_state(asked, by_root, |name| std::env::var_os(name))
+}
+
+fn place_of_state(
+    asked: Option<&Path>,
+    by_root: bool,
+    env: impl Fn(&str) -> Option<OsString>,
+) -> Result<PathBuf> {
     if let Some(asked) = asked {
         return Ok(asked.to_owned());
     }
+    let absolute = |name: &str| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
     // systemd's StateDirectory=; of several the first.
-    if let Some(given) = std::env::var("STATE_DIRECTORY").ok().filter(|given| !given.is_empty()) {
-        return Ok(PathBuf::from(given.split(':').next().unwrap_or_default()));
+    if let Some(given) = env("STATE_DIRECTORY").and_then(|given| given.into_string().ok())
+        && let Some(first) = given.split(':').next().filter(|first| !first.is_empty())
+    {
+        return Ok(PathBuf::from(first));
     }
-    if rustix::process::geteuid().is_root() {
-        return Ok(PathBuf::from("/var/lib/proxy-now"));
+    if by_root {
+        return Ok(PathBuf::from(SYSTEM_STATE));
     }
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_STATE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
         .map(|base| base.join("proxy-now"))
         .context("there is neither HOME nor XDG_STATE_HOME: set `runtime.state-dir` or --state-dir")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_of_what_root_starts_is_the_systems_whoever_it_becomes() {
+        let home: &[_] = &[("HOME", "/home/amy")];
+        for (asked, by_root, env, expected) in [
+            (Some("/x"), true, home, Some("/x")),
+            (None, true, home, Some(SYSTEM_STATE)),
+            (None, true, &[("HOME", "/root"), ("XDG_STATE_HOME", "/root/.state")], Some(SYSTEM_STATE)),
+            (None, true, &[("STATE_DIRECTORY", "/run/a:/run/b")], Some("/run/a")),
+            (None, false, home, Some("/home/amy/.local/state/proxy-now")),
+            (None, false, &[("HOME", "/home/amy"), ("XDG_STATE_HOME", "/s")], Some("/s/proxy-now")),
+            (None, false, &[("HOME", "relative")], None),
+        ] {
+            let found = place_of_state(asked.map(Path::new), by_root, |name| {
+                env.iter().find(|(own, _)| *own == name).map(|(_, value)| OsString::from(value))
+            });
+            assert_eq!(found.ok().as_deref(), expected.map(Path::new), "{asked:?} {by_root} {env:?}");
+        }
+    }
 }

@@ -19,6 +19,8 @@ struct Running {
     web: SocketAddr,
     admin: SocketAddr,
     config: PathBuf,
+    /// What `--state-dir` says.
+    state: Option<PathBuf>,
     _dir: tempfile::TempDir,
 }
 
@@ -36,10 +38,21 @@ impl Running {
         [web, secure, admin]: [SocketAddr; 3],
         more: &[&str],
     ) -> Self {
+        let state = Some(dir.path().join("state"));
+        Self::keeping(dir, body, [web, secure, admin], state, more)
+    }
+
+    fn keeping(
+        dir: tempfile::TempDir,
+        body: &str,
+        [web, secure, admin]: [SocketAddr; 3],
+        state: Option<PathBuf>,
+        more: &[&str],
+    ) -> Self {
         let config = dir.path().join("proxy-now.toml");
         std::fs::write(&config, text(body, [web, secure, admin])).unwrap();
-        let (child, log) = launch(&config, &dir.path().join("state"), more);
-        Self { child, log, seen: Vec::new(), web, admin, config, _dir: dir }
+        let (child, log) = launch(&config, state.as_deref(), more);
+        Self { child, log, seen: Vec::new(), web, admin, config, state, _dir: dir }
     }
 
     fn ready(mut self) -> Self {
@@ -80,7 +93,7 @@ impl Running {
     fn again(mut self, more: &[&str]) -> Self {
         self.signal("TERM");
         assert_eq!(self.ends(), 0);
-        (self.child, self.log) = launch(&self.config, &self.config.with_file_name("state"), more);
+        (self.child, self.log) = launch(&self.config, self.state.as_deref(), more);
         self
     }
 
@@ -108,12 +121,11 @@ fn kill(child: &Child, name: &str) {
     assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
 }
 
-fn launch(config: &Path, state: &Path, more: &[&str]) -> (Child, Receiver<String>) {
+fn launch(config: &Path, state: Option<&Path>, more: &[&str]) -> (Child, Receiver<String>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_proxy-now"))
         .arg("run")
         .arg(config)
-        .arg("--state-dir")
-        .arg(state)
+        .args(state.map(|state| format!("--state-dir={}", state.display())))
         .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -227,6 +239,54 @@ fn last_good_starts_on_broken_files_and_ends_with_their_mending() {
     std::fs::write(&running.config, text(&says("mended"), addresses)).unwrap();
     running.logged("configuration accepted");
     assert!(running.get("app.localhost", "/").ends_with("mended"));
+}
+
+#[test]
+fn last_good_is_looked_for_where_the_refused_file_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let addresses = [free(), free(), free()];
+    let body = |said: &str| format!("state-dir = \"own\"\n{}", says(said));
+    let first = Running::keeping(dir, &body("good"), addresses, None, &[]).ready();
+    let broken = text(&body("bad"), addresses).replace("workers = 2", "workers = 3\nworker = 3");
+    std::fs::write(&first.config, &broken).unwrap();
+    let mut running = first.again(&["--last-good"]);
+    running.logged("ready:");
+    assert!(running.get("app.localhost", "/").ends_with("good"));
+    let status = running.admin("GET", "/api/status");
+    assert!(status.contains("\"workers\":2,") || status.contains("\"workers\": 2,"), "{status}");
+
+    // What another configuration left there is not taken.
+    let other = running.config.with_file_name("other.toml");
+    std::fs::write(&other, broken).unwrap();
+    running.signal("TERM");
+    assert_eq!(running.ends(), 0);
+    (running.child, running.log) = launch(&other, None, &["--last-good"]);
+    let why = running.logged("nothing to fall back to");
+    assert!(why.contains("own/last-good.json") && why.contains("of another configuration"), "{why}");
+    assert!(running.logged("configuration refused").contains("other.toml:"));
+    assert_eq!(running.ends(), 1);
+}
+
+/// What an editor that empties a file before it writes it does, or a full disk.
+#[test]
+fn a_configuration_that_became_empty_takes_nothing_down() {
+    let mut running = Running::start(&says("one"));
+    std::fs::write(&running.config, "").unwrap();
+    assert!(running.logged("configuration refused").contains("nothing would be served"));
+    assert!(running.get("app.localhost", "/").ends_with("one"));
+    assert!(running.admin("GET", "/metrics").contains("\nconfig_last_reload_success 0\n"));
+}
+
+#[test]
+fn what_is_wrong_with_a_configuration_is_said_before_what_is_wrong_with_its_state_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("proxy-now.toml");
+    std::fs::write(&config, "[sites.\"app.localhost\"]\nto = \"nowhere\"\n").unwrap();
+    for more in [&["--state-dir=/proc/none"][..], &["--state-dir=/proc/none", "--last-good"]] {
+        let ran = Command::new(env!("CARGO_BIN_EXE_proxy-now")).arg("run").arg(&config).args(more).output();
+        let said = String::from_utf8_lossy(&ran.unwrap().stderr).into_owned();
+        assert!(said.contains("proxy-now.toml:2:6") && !said.contains("/proc/none` cannot"), "{said}");
+    }
 }
 
 #[test]

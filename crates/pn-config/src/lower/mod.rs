@@ -23,7 +23,13 @@ pub(crate) use context::{Context, FileUse, FileWhat, Surroundings, one};
 use crate::diagnostic::Diagnostics;
 use crate::resolved::Resolved;
 use crate::{checks, load::LoadOptions, sources::Sources};
-use pn_model::Model;
+use pn_model::{Model, Runtime};
+
+/// How the process is to run, as far as that can be read.
+pub(crate) fn runtime(resolved: &Resolved, sources: &Sources, options: &LoadOptions<'_>) -> Runtime {
+    let mut said_elsewhere = Diagnostics::default();
+    process::runtime(&Context::new(resolved, Surroundings { sources, options }, &mut said_elsewhere))
+}
 
 /// The model, as far as it can be built; findings go to `out`. `None` when nothing sensible could be built.
 pub(crate) fn model(

@@ -23,7 +23,7 @@ fn section<'a>(cx: &Context<'a>, section: Section) -> &'a Table {
     }
 }
 
-fn runtime(cx: &mut Context<'_>) -> Runtime {
+pub(super) fn runtime(cx: &Context<'_>) -> Runtime {
     let table = section(cx, Section::Runtime);
     let file = section(cx, Section::Providers).sub("file");
     let default = Runtime::default();
@@ -38,7 +38,8 @@ fn runtime(cx: &mut Context<'_>) -> Runtime {
             Some("length") => RulePriority::Length,
             _ => RulePriority::Specificity,
         },
-        state_dir: table.get("state-dir").and_then(|value| cx.path(value)),
+        // What only stands in for a path must not be one that is used.
+        state_dir: table.get("state-dir").filter(|value| !value.absent).and_then(|value| cx.path(value)),
         history: table.int("history").unwrap_or(default.history),
         debounce: file.duration("debounce").unwrap_or(default.debounce),
         watch: file.bool("watch").unwrap_or(default.watch),

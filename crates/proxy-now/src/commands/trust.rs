@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 pub(super) fn trust(options: &Trust) -> Result<ExitCode> {
-    let path = inputs::state_dir(options.state_dir.as_deref())?.join("internal-ca/root.crt");
+    let path = inputs::state_dir(options.state_dir.as_deref(), false)?.join("internal-ca/root.crt");
     let root = std::fs::read_to_string(&path).with_context(|| {
         format!(
             "there is no internal CA at `{}`: it is made when a site first needs it; name its directory with --state-dir (the demo prints it)",

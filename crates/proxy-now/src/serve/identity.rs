@@ -3,8 +3,11 @@
 //! same from the outside, and nothing here takes it away.
 
 use anyhow::{Context, Result, bail};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
 /// Must be called before there is a second thread: the kernel changes the calling thread alone, and later threads are
 /// like the one that started them.
@@ -15,6 +18,7 @@ pub(super) fn become_user(name: &str) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("only root can become another user");
     }
+    give_state(&user);
     rustix::thread::set_keep_capabilities(true)?;
     rustix::thread::set_thread_groups(&user.groups)?;
     rustix::thread::set_thread_res_gid(user.gid, user.gid, user.gid)?;
@@ -24,6 +28,21 @@ pub(super) fn become_user(name: &str) -> Result<()> {
     rustix::thread::set_capabilities(None, sets)?;
     rustix::thread::set_keep_capabilities(false)?;
     Ok(rustix::thread::set_no_new_privs(true)?)
+}
+
+/// Only root can make the system's state directory. One that is there already stays whose it is, and what cannot be
+/// made is found missing when it is needed.
+fn give_state(user: &User) {
+    if let Ok(path) = crate::inputs::state_dir(None, true) {
+        make_for(&path, user).unwrap_or_default();
+    }
+}
+
+fn make_for(path: &Path, user: &User) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().mode(0o700).create(path)?;
+    let own = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let made = rustix::fs::open(path, OFlags::RDONLY | own, Mode::empty())?;
+    Ok(rustix::fs::fchown(made, Some(user.uid), Some(user.gid))?)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -57,6 +76,24 @@ fn number(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_is_made_for_a_user_and_one_that_is_there_stays() {
+        use std::os::unix::fs::MetadataExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
+        // Only root can give things away.
+        let uid = if uid.is_root() { Uid::from_raw(12_345) } else { uid };
+        let user = User { uid, gid, groups: Vec::new() };
+        let path = dir.path().join("state");
+        make_for(&path, &user).unwrap();
+        let made = std::fs::metadata(&path).unwrap();
+        assert_eq!((made.mode() & 0o777, made.uid()), (0o700, uid.as_raw()));
+        let other = dir.path().join("other");
+        std::fs::create_dir(&other).unwrap();
+        make_for(&other, &user).unwrap_err();
+        assert_eq!(std::fs::metadata(&other).unwrap().uid(), rustix::process::getuid().as_raw());
+    }
 
     #[test]
     fn users() {

@@ -1,6 +1,7 @@
 //! The composition root: makes every room, hands each what it needs, and sees the process from its start to its end.
 
 mod activation;
+mod first;
 mod identity;
 mod lifetime;
 mod limits;
@@ -8,16 +9,13 @@ mod logging;
 mod process;
 mod systemd;
 
-use crate::inputs::{self, Inputs};
+use crate::inputs::Inputs;
 use crate::output;
 use anyhow::{Context, Result};
+use first::First;
 use logging::Logging;
-use pn_acme::StateDir;
 use pn_admin::{AdminServer, Api, MetricsPage, Views};
-use pn_control::{
-    Control, ControlError, ControlThread, FileProvider, InternalIssuing, LastGood, Lifecycle, Parts,
-    Provider, StatusSource,
-};
+use pn_control::{Control, ControlError, ControlThread, InternalIssuing, Lifecycle, Parts, StatusSource};
 use pn_core::{Factories, GraphPublisher, GraphSource, StateRegistry};
 use pn_model::Model;
 use pn_model::service::Builtin;
@@ -28,7 +26,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::SystemTime;
 
 /// What is to be served, and how.
 pub(crate) struct Launch {
@@ -83,16 +80,13 @@ fn refused(error: &anyhow::Error) -> Result<ExitCode> {
 }
 
 fn start(inputs: &Inputs, options: &crate::cli::Serve) -> Result<Serving> {
-    let read_at = SystemTime::now();
-    let provider = FileProvider::new(inputs.inputs.clone(), inputs::env);
-    let first = provider.load();
-    let model = first.outcome.as_ref().map(|candidate| Arc::clone(&candidate.model)).unwrap_or_default();
+    let first = First::read(inputs, options)?;
+    let model = first.model();
     let logging = Arc::new(Logging::start(&model.logs));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), configuration = %inputs.named, "proxy-now starts");
-    let state = state_dir(options, &model)?;
+    let first = first.settle()?;
+    let state = first.state;
     let state_dir = state.path().to_owned();
-    let last_good = LastGood::new(state.path());
-    let fallback = if options.last_good { fallback(&last_good) } else { None };
 
     let (publisher, source) = GraphPublisher::new();
     let store = Arc::new(CertificateStore::new());
@@ -107,8 +101,8 @@ fn start(inputs: &Inputs, options: &crate::cli::Serve) -> Result<Serving> {
     let admin = Arc::new(AdminServer::start(Arc::clone(&views))?);
     let parts = Parts {
         publisher,
-        provider: Box::new(provider),
-        fallback,
+        provider: Box::new(first.provider),
+        fallback: first.fallback,
         factories: factories(lifecycle.draining())
             .with_builtin(Builtin::Api, Arc::new(Api(Arc::clone(&views))))
             .with_builtin(Builtin::Metrics, Arc::new(MetricsPage(views))),
@@ -116,11 +110,11 @@ fn start(inputs: &Inputs, options: &crate::cli::Serve) -> Result<Serving> {
         plane: Arc::<Plane>::clone(&plane),
         followers: vec![Arc::<AdminServer>::clone(&admin), logging],
         issuing: Box::new(InternalIssuing::new(Arc::new(state), store, Arc::new(DefaultTimeProvider))),
-        last_good: Some(last_good),
+        last_good: Some(first.last_good),
         status,
         lifecycle: Arc::clone(&lifecycle),
     };
-    let (control, thread) = Control::start(parts, first, read_at)?;
+    let (control, thread) = Control::start(parts, first.loading, first.read_at)?;
     admin.connect(control.clone());
     Ok(Serving { control, thread, admin, plane, source, lifecycle, state_dir })
 }
@@ -137,24 +131,4 @@ fn plane(model: &Model, store: &Arc<CertificateStore>, source: &GraphSource) -> 
     let workers = usize::try_from(model.runtime.workers).unwrap_or(usize::MAX);
     let options = PlaneOptions { workers, sockets: activation::sockets(), certificates: Arc::clone(store) };
     Plane::start(options, source.clone()).context("the data plane cannot start")
-}
-
-fn state_dir(options: &crate::cli::Serve, model: &Model) -> Result<StateDir> {
-    let asked = options.state_dir.as_deref().or(model.runtime.state_dir.as_deref());
-    let path = inputs::state_dir(asked)?;
-    Ok(StateDir::open(&path)?)
-}
-
-fn fallback(last_good: &LastGood) -> Option<Box<dyn Provider>> {
-    let kept = last_good
-        .read()
-        .inspect_err(
-            |error| tracing::warn!(file = %last_good.path().display(), %error, "nothing to fall back to"),
-        )
-        .ok()?;
-    let provider = FileProvider::kept(&kept, inputs::env);
-    if provider.is_none() {
-        tracing::warn!(file = %last_good.path().display(), "nothing to fall back to: the file is damaged");
-    }
-    provider.map(|provider| Box::new(provider) as Box<dyn Provider>)
 }
