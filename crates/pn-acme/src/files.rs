@@ -9,6 +9,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const TEMPORARY: &str = ".tmp";
+/// What is in a state directory.
+const OWN: [&str; 4] = ["lock", "internal-ca", "last-good.json", "last-good.json.new"];
+/// Of directories such as /tmp.
+const STICKY: u32 = 0o1000;
 /// Far above any file that is written here.
 const FILE_BYTES: u64 = 1 << 20;
 
@@ -20,9 +24,10 @@ pub struct StateDir {
 }
 
 impl StateDir {
-    /// Makes the directory (mode 0700) when there is none, and takes its lock.
+    /// Makes the directory (mode 0700) when there is none, tightens one that others may enter, and takes its lock.
     pub fn open(path: &Path) -> Result<Self, AcmeError> {
         make_private(path)?;
+        tighten_own(path)?;
         let place = path.join("lock");
         let options =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).to_owned();
@@ -34,9 +39,8 @@ impl StateDir {
             }
             Err(error) => return Err(storage(&place, error.into())),
         }
-        // Only for the message above; the lock itself is the kernel's.
-        let noted = lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()));
-        noted.map_err(|error| storage(&place, error))?;
+        // Only for the message above; the lock itself is the kernel's, and a full disk does not stand in its way.
+        lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id())).unwrap_or_default();
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -90,7 +94,13 @@ impl PrivateDir {
     /// Mode 0600. `durable`: on the disk when this returns; otherwise a power cut may lose or empty the file.
     pub(crate) fn write(&self, name: &str, text: &str, durable: bool) -> Result<(), AcmeError> {
         let place = self.path_of(name);
-        self.replace(name, text, durable).map_err(|error| storage(&place, error))
+        self.replace(name, text, durable).map_err(|error| {
+            // What a full disk took of it. A killed process leaves it to the next one.
+            step()
+                .and_then(|()| std::fs::remove_file(self.path_of(&format!("{name}{TEMPORARY}"))))
+                .unwrap_or_default();
+            storage(&place, error)
+        })
     }
 
     fn replace(&self, name: &str, text: &str, durable: bool) -> io::Result<()> {
@@ -143,6 +153,27 @@ impl PrivateDir {
     }
 }
 
+/// Closes a state directory to others. One that holds anything else is not ours to close (`--state-dir /srv`): there
+/// only what is below it is private.
+fn tighten_own(path: &Path) -> Result<(), AcmeError> {
+    let mode = std::fs::metadata(path).map_err(|error| storage(path, error))?.permissions().mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(path).map_err(|error| storage(path, error))?;
+    let strange = entries
+        .filter_map(Result::ok)
+        .any(|entry| !entry.file_name().to_str().is_some_and(|name| OWN.contains(&name)));
+    if strange || mode & STICKY != 0 {
+        tracing::warn!(
+            directory = %path.display(),
+            "the state directory is open to others, and holds what is not the proxy's: give the proxy one of its own"
+        );
+        return Ok(());
+    }
+    std::fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(|error| storage(path, error))
+}
+
 fn make_private(path: &Path) -> Result<(), AcmeError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| storage(path, error))
 }
@@ -168,8 +199,9 @@ pub(crate) mod crash {
         static STEPS_LEFT: Cell<Option<u32>> = const { Cell::new(None) };
     }
 
-    pub(crate) fn after(steps: Option<u32>) {
-        STEPS_LEFT.set(steps);
+    /// Says how many steps of the order before were left; none also where it died at the last one.
+    pub(crate) fn after(steps: Option<u32>) -> Option<u32> {
+        STEPS_LEFT.replace(steps)
     }
 
     pub(super) fn step() -> io::Result<()> {
@@ -216,6 +248,34 @@ mod tests {
         let private = PrivateDir::open(inner.clone()).unwrap();
         private.write("key", "secret", true).unwrap();
         assert_eq!((mode(&inner), mode(&inner.join("key"))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn an_own_directory_that_is_open_is_closed_and_a_strange_one_left() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, holds, mode_before, expected) in [
+            ("new", &[][..], 0o755, 0o700),
+            ("used", &["lock", "internal-ca", "last-good.json"], 0o775, 0o700),
+            ("strange", &["lock", "site.toml"], 0o755, 0o755),
+            ("shared", &[], 0o1777, 0o777),
+        ] {
+            let path = dir.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            holds.iter().for_each(|name| std::fs::write(path.join(name), "").unwrap());
+            std::fs::set_permissions(&path, Permissions::from_mode(mode_before)).unwrap();
+            let _state = StateDir::open(&path).unwrap();
+            assert_eq!(mode(&path), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let private = PrivateDir::open(dir.path().join("files")).unwrap();
+        // Renaming a file over a directory fails, after all of it was written.
+        std::fs::create_dir(private.path_of("a")).unwrap();
+        private.write("a", "text", false).unwrap_err();
+        assert_eq!(private.names().unwrap(), ["a"]);
     }
 
     #[test]

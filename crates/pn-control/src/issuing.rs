@@ -115,10 +115,12 @@ impl InternalIssuing {
 
 impl Issuing for InternalIssuing {
     fn ensure(&mut self, model: &Model) -> Result<(), Vec<PrepareError>> {
-        let Some(site) = first_wanting(model) else { return Ok(()) };
+        if first_wanting(model).is_none() {
+            return Ok(());
+        }
         self.hold(demands(model), false)
             .and_then(|()| self.mint(model))
-            .map_err(|error| vec![refused(&site.path, &error)])
+            .map_err(|error| vec![refused(model, &error)])
     }
 
     fn settle(&mut self, model: &Model) {
@@ -179,8 +181,19 @@ fn list(names: &[HostPattern]) -> String {
     names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn refused(at: &NodePath, error: &AcmeError) -> PrepareError {
-    PrepareError { at: at.clone(), message: error.to_string(), help: None }
+/// At the site whose name it is about; what the disk refuses is no site's doing.
+fn refused(model: &Model, error: &AcmeError) -> PrepareError {
+    let at = match error {
+        AcmeError::Name { name, .. } => model
+            .sites
+            .values()
+            .find(|site| site.hosts.iter().any(|host| host.to_string() == *name))
+            .map(|site| site.path.clone())
+            .unwrap_or_default(),
+        AcmeError::Storage { .. } | AcmeError::InUse { .. } => NodePath::of(["runtime", "state-dir"]),
+        _ => NodePath::default(),
+    };
+    PrepareError { at, message: error.to_string(), help: None }
 }
 
 fn no_clock() -> AcmeError {
@@ -232,6 +245,18 @@ mod tests {
         issuing.settle(&other);
         assert_eq!(has(["a.localhost", "b.localhost"]), [false, true]);
         assert!(issuing.due().unwrap() > Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn what_the_disk_refuses_is_no_sites_doing() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = Arc::new(StateDir::open(&dir.path().join("state")).unwrap());
+        std::fs::write(dir.path().join("state/internal-ca"), "in the way").unwrap();
+        let mut issuing = InternalIssuing::new(state, Arc::default(), Arc::new(DefaultTimeProvider));
+        let refused = issuing.ensure(&model("[sites.\"a.localhost\"]\nto = \"@ping\"\n")).unwrap_err();
+        let places: Vec<_> = refused.iter().map(|error| error.at.to_string()).collect();
+        assert_eq!(places, ["runtime.state-dir"]);
+        assert!(refused[0].message.contains("state/internal-ca"), "{}", refused[0].message);
     }
 
     #[test]

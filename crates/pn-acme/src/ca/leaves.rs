@@ -1,5 +1,6 @@
 //! The certificates that the CA holds, by their names, and when each is to be renewed. Losing one costs nothing but a
-//! signature, so its file is renamed into place but not forced to the disk: thousands of them would make a start slow.
+//! signature, so its file is renamed into place but not forced to the disk (thousands of them would make a start slow),
+//! and one that cannot be kept on the disk is served all the same.
 
 use super::demand::{Demand, is_certifiable};
 use super::leaf::{Issued, Signer, issued_at, key_id_of, renew_at};
@@ -42,7 +43,7 @@ impl Leaves {
         for demand in demands {
             let Some(demand) = certifiable(demand) else { continue };
             let file = file_name(&demand);
-            let issued = match self.known(&file, &demand, root, now)? {
+            let issued = match self.known(&file, &demand, root, now) {
                 Some(issued) => issued,
                 None => self.make(&file, &demand, signer, now)?,
             };
@@ -50,8 +51,8 @@ impl Leaves {
             held.insert(file, Held { demand, issued });
         }
         let wanted: BTreeSet<&String> = held.keys().collect();
-        for name in self.dir.names()?.iter().filter(|name| !wanted.contains(name)) {
-            self.dir.remove(name)?;
+        if let Err(error) = self.clear(&wanted) {
+            tracing::warn!(%error, "certificates that nobody wants any more were not cleared away");
         }
         self.held = held;
         Ok(all)
@@ -79,25 +80,26 @@ impl Leaves {
 
     fn make(&self, file: &str, demand: &Demand, signer: &Signer, now: UnixTime) -> Result<Issued, AcmeError> {
         let signed = signer.issue(&demand.names, demand.lifetime, now)?;
-        self.dir.write(file, &signed.pem, false)?;
+        if let Err(error) = self.dir.write(file, &signed.pem, false) {
+            tracing::warn!(%error, "a certificate of the internal CA is not kept on the disk; the next start makes it anew");
+        }
         Ok(signed.issued)
+    }
+
+    fn clear(&self, wanted: &BTreeSet<&String>) -> Result<(), AcmeError> {
+        let names = self.dir.names()?;
+        names.iter().filter(|name| !wanted.contains(name)).try_for_each(|name| self.dir.remove(name))
     }
 
     /// From memory or the file. `None` when it is to be made anew: there is none, it is damaged, of another root, or
     /// due.
-    fn known(
-        &self,
-        file: &str,
-        demand: &Demand,
-        root: &[u8],
-        now: UnixTime,
-    ) -> Result<Option<Issued>, AcmeError> {
+    fn known(&self, file: &str, demand: &Demand, root: &[u8], now: UnixTime) -> Option<Issued> {
         let current = |issued: &Issued| (issued.made_at()..issued.renew_at).contains(&now.as_secs());
         if let Some(held) = self.held.get(file).filter(|held| current(&held.issued)) {
-            return Ok(Some(held.issued.clone()));
+            return Some(held.issued.clone());
         }
-        let text = self.dir.read(file)?;
-        Ok(text.and_then(|text| parse(&text, demand, root)).filter(current))
+        let text = self.dir.read(file).ok()??;
+        parse(&text, demand, root).filter(current)
     }
 }
 

@@ -153,6 +153,21 @@ fn files_are_private() {
     assert_eq!(seen, 5, "root, its certificate, intermediate, leaves, one leaf");
 }
 
+/// As on a full disk: the folder of the leaves is gone.
+#[test]
+fn a_certificate_that_cannot_be_kept_is_served_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ca = open(dir.path(), NOW).unwrap();
+    std::fs::remove_dir_all(dir.path().join("internal-ca/leaves")).unwrap();
+    let issued = ca.reconcile(&[demand(&["a.lan"])], at(NOW)).unwrap();
+    assert!(accepted(&ca, &issued[0], "a.lan", NOW));
+    let again = ca.reconcile(&[demand(&["a.lan"])], at(NOW)).unwrap();
+    assert_eq!(again[0].key.cert, issued[0].key.cert, "it is kept in memory");
+    let later = NOW + 6 * DAY;
+    let renewed = ca.renew(at(later)).unwrap();
+    assert!(accepted(&ca, &renewed[0], "a.lan", later));
+}
+
 #[test]
 fn a_restart_keeps_everything_that_is_not_due() {
     let dir = tempfile::tempdir().unwrap();
