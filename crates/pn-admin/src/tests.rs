@@ -37,8 +37,17 @@ impl Process for Nothing {
     }
 
     fn certificates(&self) -> Vec<Certificate> {
-        let names = vec!["a.localhost".to_owned(), "b.localhost".to_owned()];
-        vec![Certificate { names, serial: "0a1b".to_owned(), not_before: 1, not_after: 1_900_000_000 }]
+        let certificate = |names: &[&str], serial: &str, on_demand| Certificate {
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+            serial: serial.to_owned(),
+            not_before: 1,
+            not_after: 1_900_000_000,
+            on_demand,
+        };
+        vec![
+            certificate(&["a.localhost", "b.localhost"], "0a1b", false),
+            certificate(&["chosen-by-a-client.d.localhost"], "0a1c", true),
+        ]
     }
 
     fn metrics(&self, out: &mut String) {
@@ -192,6 +201,7 @@ fn pages() {
         ),
         ("/metrics", 200, "\nprocess_resident_memory_bytes "),
         ("/metrics", 200, "from_the_data_plane 1\n"),
+        ("/metrics", 200, "\ntls_certs_on_demand 1\n"),
         ("/api/status", 200, "\"generation\": 1"),
         ("/api/status", 200, "\"workers\": 3"),
         ("/api/status", 200, "\"success\": true"),
@@ -225,7 +235,9 @@ fn reload_and_rollback_say_what_came_of_them() {
     let (status, answer) = rig.post("/api/reload");
     assert_eq!((status, &answer["result"], &answer["generation"]), (422, &"refused".into(), &2.into()));
     assert_eq!(answer["diagnostics"][0]["message"], "broken");
-    assert!(rig.get("/metrics").1.contains("\nconfig_last_reload_success 0\n"));
+    let metrics = rig.get("/metrics").1;
+    assert!(metrics.contains("\nconfig_last_reload_success 0\n"));
+    assert!(!metrics.contains("chosen-by-a-client"), "{metrics}");
     assert!(rig.get("/api/status").1.contains("\"error\": \"broken\""));
     assert_eq!(rig.post("/api/rollback?generation=1").1["generation"], 3);
     assert_eq!(rig.post("/api/rollback?generation=x").0, 400);
@@ -238,6 +250,8 @@ fn strangers_get_nothing() {
     for (method, path, fields, status) in [
         ("GET", "/ping", "Host: probe.example\r\n", 200),
         ("GET", "/metrics", "Host: probe.example\r\n", 200),
+        ("POST", "/api/rollback?gen=1", "Host: localhost\r\n", 400),
+        ("POST", "/api/rollback?generation=x", "Host: localhost\r\n", 400),
         ("GET", "/api/config", "Host: evil.example\r\n", 403),
         ("POST", "/api/reload", "Host: evil.example\r\n", 403),
         ("POST", "/api/reload", "Host: 127.0.0.1\r\nOrigin: http://evil.example\r\n", 403),

@@ -44,6 +44,8 @@ pub struct CertificateInfo {
     pub not_before: u64,
     /// Seconds since 1970.
     pub not_after: u64,
+    /// Made because a client asked for this name: clients choose how many there are.
+    pub on_demand: bool,
 }
 
 pub struct CertificateStore {
@@ -154,12 +156,14 @@ impl CertificateStore {
 
     /// Certificates of issuers and minted ones, each once.
     pub fn certificates(&self) -> Vec<CertificateInfo> {
-        let mut keys: Vec<Arc<CertifiedKey>> = self.names.load().values().cloned().collect();
-        keys.extend(self.minted.iter().flat_map(|shard| {
+        let wanted = self.names.load().values().cloned().collect();
+        let minted = self.minted.iter().flat_map(|shard| {
             let entries: Vec<_> = shard.load().values().map(|entry| Arc::clone(&entry.minted.key)).collect();
             entries
-        }));
-        infos(keys)
+        });
+        let minted = infos(minted.collect());
+        let minted = minted.into_iter().map(|info| CertificateInfo { on_demand: true, ..info });
+        infos(wanted).into_iter().chain(minted).collect()
     }
 }
 
@@ -198,7 +202,7 @@ fn key_of(pattern: HostPattern) -> Option<String> {
 fn info_of(key: &CertifiedKey) -> Option<CertificateInfo> {
     let facts = pair::facts(key.cert.first()?)?;
     let pair::Facts { names, serial, not_before, not_after } = facts;
-    Some(CertificateInfo { names, serial, not_before, not_after })
+    Some(CertificateInfo { names, serial, not_before, not_after, on_demand: false })
 }
 
 impl Default for CertificateStore {

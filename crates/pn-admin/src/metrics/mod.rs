@@ -56,7 +56,10 @@ fn configuration(out: &mut Exposition, status: &Status) {
 
 fn certificates(out: &mut Exposition, views: &Views) {
     out.family("traefik_tls_certs_not_after", Kind::Gauge, "When a certificate ends, as a Unix timestamp.");
-    for certificate in views.process.certificates() {
+    // Names that clients chose are no labels: whoever asks for many would fill the memory of whoever scrapes.
+    let (on_demand, wanted): (Vec<_>, Vec<_>) =
+        views.process.certificates().into_iter().partition(|certificate| certificate.on_demand);
+    for certificate in wanted {
         let cn = certificate.names.first().map_or("", String::as_str);
         let sans = certificate.names.join(",");
         out.sample(
@@ -65,6 +68,12 @@ fn certificates(out: &mut Exposition, views: &Views) {
             certificate.not_after as f64,
         );
     }
+    out.one(
+        "tls_certs_on_demand",
+        Kind::Gauge,
+        "Certificates held for names under wildcards that clients asked for.",
+        on_demand.len() as f64,
+    );
 }
 
 fn seconds(time: SystemTime) -> f64 {

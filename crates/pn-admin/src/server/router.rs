@@ -14,7 +14,9 @@ use pn_control::{Control, ControlError, Outcome, Trigger};
 use serde::Deserialize;
 use std::sync::Arc;
 
+/// A parameter that is misspelt must not roll back to something else.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RollBack {
     generation: Option<u64>,
 }

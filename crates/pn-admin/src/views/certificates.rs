@@ -15,6 +15,8 @@ pub struct Certificate {
     pub not_before: u64,
     /// Seconds since 1970.
     pub not_after: u64,
+    /// Made because a client asked for this name: clients choose how many there are.
+    pub on_demand: bool,
 }
 
 #[derive(Debug, Serialize)]

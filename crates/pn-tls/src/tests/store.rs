@@ -106,6 +106,8 @@ fn names_under_wildcards_are_made_on_demand() {
     assert_eq!(names("fd00::7", Some("fd00::7")), ["fd00::7"]);
     assert_eq!(made.load(Ordering::SeqCst), 4);
     assert!(world.connect(&client, "x.acme.example").is_err(), "this issuer makes none on demand");
+    let listed = world.store.certificates();
+    assert_eq!(listed.iter().filter(|info| info.on_demand).count(), 4, "{listed:?}");
     clock.advance(3601);
     let client = Client::new().config();
     world.connect(&client, "a.b.apps.lan").unwrap();

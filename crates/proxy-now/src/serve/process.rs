@@ -38,6 +38,7 @@ impl Process for ThisProcess {
             serial: info.serial,
             not_before: info.not_before,
             not_after: info.not_after,
+            on_demand: info.on_demand,
         };
         let all = self.plane.upgrade().map(|plane| plane.certificates()).unwrap_or_default();
         all.into_iter().map(certificate).collect()
