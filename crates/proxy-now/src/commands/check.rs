@@ -3,7 +3,7 @@
 use crate::cli::{Check, Format};
 use crate::{inputs, output, serve};
 use anyhow::Result;
-use pn_config::{Diagnostic, Disk, Label, LoadOptions, Loaded, Severity};
+use pn_config::{Diagnostic, Disk, Label, LoadOptions, Loaded, Severity, Span};
 use pn_core::StateRegistry;
 use pn_model::service::Builtin;
 use pn_model::{Model, NodePath};
@@ -77,18 +77,30 @@ fn report(
     at: &NodePath,
 ) {
     let span = loaded.span(at).filter(|span| loaded.sources.place(*span).is_some());
+    // What is wrong with a certificate is found when its files are read, at one of them.
+    let file = loaded.span(&at.child("cert")).filter(|_| code == "tls");
     let known = |diagnostic: &Diagnostic| {
-        diagnostic.severity <= severity
-            && span.is_some()
-            && diagnostic.labels.first().map(|label| label.span) == span
+        let place = diagnostic.labels.first().map(|label| label.span);
+        let same = place == span || place == file || code == "tls" && is_within(loaded, place, span);
+        diagnostic.severity <= severity && place.is_some() && same
     };
     if loaded.diagnostics.iter().any(known) {
         return;
     }
-    let message = if span.is_some() { message } else { format!("{at}: {message}") };
+    // Later stages know values, and not which of them are secret.
+    let message = loaded.cover(&if span.is_some() { message } else { format!("{at}: {message}") });
+    let help = help.map(|help| loaded.cover(&help));
     let labels = span.map(|span| Label { span, text: String::new() }).into_iter().collect();
     loaded.diagnostics.push(Diagnostic { severity, code, message, labels, help });
     loaded.diagnostics.sort_by_key(|diagnostic| diagnostic.severity);
+}
+
+fn is_within(loaded: &Loaded, inner: Option<Span>, outer: Option<Span>) -> bool {
+    let place = |span: Option<Span>| loaded.sources.place(span?);
+    let (Some(inner), Some(outer)) = (place(inner), place(outer)) else { return false };
+    inner.file == outer.file
+        && (outer.line, outer.column) <= (inner.line, inner.column)
+        && (inner.end_line, inner.end_column) <= (outer.end_line, outer.end_column)
 }
 
 /// `proxy-now.toml: 2 errors, 1 warning`
