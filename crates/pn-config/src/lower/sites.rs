@@ -17,6 +17,9 @@ pub(super) fn lower(cx: &mut Context<'_>) {
         claim(cx, &name, own, node.span, &mut hosts);
         for item in node.table.items("hosts") {
             let Some(host) = cx.parsed(item, parse::host_pattern) else { continue };
+            if item.absent && cx.hosts.contains_key(&host) {
+                continue;
+            }
             if item.secret && cx.hosts.contains_key(&host) {
                 let help = "keep one of them";
                 cx.error("duplicate-host", item.span, "this host belongs to a site already", help);

@@ -11,11 +11,11 @@ const NOBODY: &str = "nobody:{SHA}-";
 pub(crate) fn read(model: &mut Model, options: &LoadOptions<'_>) {
     for middleware in model.middlewares.values_mut() {
         let MiddlewareKind::BasicAuth(auth) = &mut middleware.kind else { continue };
-        let Some(path) = &auth.users_file else { continue };
-        if options.offline {
+        if options.offline && (auth.users_file.is_some() || auth.users.is_empty()) {
             auth.users.push(Secret::new(NOBODY));
             continue;
         }
+        let Some(path) = &auth.users_file else { continue };
         let bytes = options.fs.read(path, USERS_FILE_BYTES).unwrap_or_default();
         let text = String::from_utf8(bytes).unwrap_or_default();
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));

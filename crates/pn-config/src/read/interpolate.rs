@@ -70,7 +70,11 @@ impl<'a> Interpolation<'a> {
                             out.push_str(&text);
                             self.fetched.push(Secret::new(text));
                         }
-                        None => value.absent = true,
+                        // What was written stays, for one stand-in to be told from another.
+                        None => {
+                            out.push_str(&format!("${{{inner}}}"));
+                            value.absent = true;
+                        }
                     }
                     rest = tail;
                 }

@@ -5,7 +5,8 @@ use super::Type;
 use super::suggest;
 use crate::parse::{self, Invalid};
 use crate::units;
-use crate::value::{Kind, Span, Table, Value};
+use crate::value::{Entry, Kind, Span, Table, Value};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -225,7 +226,25 @@ fn invalid(value: &Value, error: Invalid) -> Wrong {
 /// A value of this type that is as good as any, so that later stages have something to go on. `None` where no value
 /// is harmless: the key is then left out.
 pub(crate) fn stand_in(ty: &Type, span: Span) -> Option<Value> {
+    named_stand_in(ty, span, 0)
+}
+
+/// The same for a value that was written. What only the real host has stands for itself: two of them that would differ
+/// there are two hosts or addresses here.
+pub(super) fn stand_in_for(ty: &Type, value: &Value) -> Option<Value> {
+    let written = value.as_str().filter(|_| value.absent);
+    let number = written.map_or(0, |text| {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        hasher.finish()
+    });
+    named_stand_in(ty, value.span, number)
+}
+
+fn named_stand_in(ty: &Type, span: Span, number: u64) -> Option<Value> {
     let text = |text: &str| Some(Value::string(text, span));
+    // A local name, so that nothing more is wanted for its certificate.
+    let host = format!("stand-in-{number}.localhost");
     let mut value = match *ty {
         Type::Any | Type::Ref(_) | Type::LaterTable | Type::Inline(_) => None,
         Type::Text => text("x"),
@@ -240,16 +259,24 @@ pub(crate) fn stand_in(ty: &Type, span: Span) -> Option<Value> {
         Type::Choice(words, _) => words.first().and_then(|word| text(word)),
         Type::Regex => text("x"),
         Type::Network => text("127.0.0.1/32"),
-        Type::Host => text("stand-in.invalid"),
-        Type::Bind => text("127.0.0.1:1"),
+        Type::Host => text(&host),
+        // The upper ports: systems take them for outgoing connections, so hardly anybody writes them.
+        Type::Bind => text(&format!("127.0.0.1:{}", 32_768 + number % 32_768)),
         Type::File | Type::Pem => text("/dev/null"),
         Type::Server | Type::Service => text("http://127.0.0.1:1"),
-        Type::Rule => text("Host(`stand-in.invalid`)"),
+        Type::Rule => text(&format!("Host(`{host}`)")),
         Type::List(_) => Some(Value::new(Kind::Array(Vec::new()), span)),
-        Type::OneOrMany(inner) => stand_in(inner, span),
-        Type::Table(_) | Type::Short(..) | Type::RefMap(..) => None,
+        Type::OneOrMany(inner) => named_stand_in(inner, span, number),
+        Type::Short(name, keys) => {
+            let key = keys.iter().find(|key| key.name == name)?;
+            let value = named_stand_in(&key.ty, span, number)?;
+            let mut table = Table::default();
+            table.insert(Arc::from(name), Entry { key_span: span, value });
+            Some(Value::new(Kind::Table(table), span))
+        }
+        Type::Table(_) | Type::RefMap(..) => None,
         Type::Map(_) | Type::Routes => Some(Value::new(Kind::Table(Table::default()), span)),
-        Type::Either(types) => types.iter().find_map(|ty| stand_in(ty, span)),
+        Type::Either(types) => types.iter().find_map(|ty| named_stand_in(ty, span, number)),
     }?;
     (value.secret, value.absent) = (true, true);
     Some(value)

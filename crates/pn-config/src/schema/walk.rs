@@ -192,7 +192,7 @@ impl Check<'_> {
 
     /// Puts something harmless in; `false` where there is nothing.
     fn replace(value: &mut Value, ty: &Type) -> bool {
-        match types::stand_in(ty, value.span) {
+        match types::stand_in_for(ty, value) {
             Some(harmless) => {
                 *value = harmless;
                 true
