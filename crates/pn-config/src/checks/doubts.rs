@@ -1,19 +1,20 @@
 //! Warnings: what runs, but hardly as it was meant.
 
-use crate::diagnostic::Diagnostic;
 use crate::lower::{Context, one};
 use crate::resolved::{Node, Section};
-use crate::schema::types::show_duration;
-use crate::value::Table;
-use pn_model::{ListenerName, Service, ServiceKind, ServiceName, TransportName};
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use crate::value::Span;
+use pn_model::site::HttpsMode;
+use pn_model::{Listener, MiddlewareKind, MiddlewareName, ServiceKind, ServiceName};
+use std::collections::BTreeSet;
+
+/// Deeper chains of chains are nobody's.
+const CHAINS: usize = 8;
 
 pub(super) fn run(cx: &mut Context<'_>) {
     unused(cx);
     idle_sites(cx);
     unchecked_servers(cx);
-    timeouts(cx);
+    plain_passwords(cx);
 }
 
 /// Named nodes that nothing refers to.
@@ -73,79 +74,52 @@ fn unchecked_servers(cx: &mut Context<'_>) {
     }
 }
 
-// === timeouts ===
+// === passwords ===
 
-/// Where the upstream may take longer than the client's side waits. Only of what somebody wrote: the defaults are
-/// meant for most, and nobody wants to hear of them.
-fn timeouts(cx: &mut Context<'_>) {
-    let mut found = Vec::new();
-    for (listener, transport) in pairs(cx) {
-        found.extend(slower(cx, &listener, &transport));
-    }
-    found.into_iter().for_each(|diagnostic| cx.push(diagnostic));
-}
-
-fn slower(cx: &Context<'_>, listener: &ListenerName, transport: &TransportName) -> Option<Diagnostic> {
-    let client = cx.model.listeners.get(listener)?.timeouts.body_idle;
-    let (table, node) = written(cx, transport)?;
-    let timeouts = cx.model.transports.get(transport)?.timeouts;
-    let client_span =
-        cx.resolved.get(Section::Listeners, listener.as_str())?.table.sub("timeouts").span("body-idle");
-    let each = [("response-header", timeouts.response_header), ("body-idle", timeouts.body_idle)];
-    let (key, upstream) = each.into_iter().find(|(key, upstream)| {
-        let said = !table.sub("timeouts").span(key).is_none() || !client_span.is_none();
-        said && client > Duration::ZERO && (*upstream > client || upstream.is_zero())
-    })?;
-    let span = table.sub("timeouts").span(key);
-    let message = format!(
-        "`{key}` of this transport ({}) is above `body-idle` of listener `{listener}` ({})",
-        if upstream.is_zero() { "for ever".to_owned() } else { show_duration(upstream) },
-        show_duration(client)
-    );
-    let found = Diagnostic::warning("slow-upstream", message);
-    let found =
-        found.at(if span.is_none() { node.span } else { span }, "").at(client_span, "the client's side");
-    Some(found.help("the client may be gone before its answer comes: lower the one or raise the other"))
-}
-
-/// The table of a transport, named or inline, and the node that holds it.
-fn written<'a>(cx: &Context<'a>, name: &TransportName) -> Option<(&'a Table, &'a Node)> {
-    if let Some(node) = cx.resolved.get(Section::Transports, name.as_str()) {
-        return Some((&node.table, node));
-    }
-    let path = &cx.model.transports.get(name)?.path;
-    let node = cx.resolved.get(Section::Services, path.0.get(1)?)?;
-    Some((node.table.table("transport")?, node))
-}
-
-/// Transports by the listeners through which they are reached.
-fn pairs(cx: &Context<'_>) -> BTreeSet<(ListenerName, TransportName)> {
-    let mut cache = BTreeMap::new();
-    let mut pairs = BTreeSet::new();
-    for site in cx.model.sites.values() {
-        for route in &site.routes {
-            let transports = cache.entry(route.to.clone()).or_insert_with(|| transports(cx, &route.to));
-            for listener in &site.listeners {
-                pairs.extend(transports.iter().map(|transport| (listener.clone(), transport.clone())));
-            }
-        }
-    }
-    pairs
-}
-
-/// The transports behind a service.
-fn transports(cx: &Context<'_>, name: &ServiceName) -> BTreeSet<TransportName> {
-    let mut open = vec![name.clone()];
-    let mut seen = BTreeSet::new();
+/// Sites that ask for passwords over plain HTTP, unless a proxy before them may have ended TLS.
+fn plain_passwords(cx: &mut Context<'_>) {
     let mut found = BTreeSet::new();
-    while let Some(name) = open.pop() {
-        match cx.model.services.get(&name).map(|Service { kind, .. }| kind) {
-            Some(ServiceKind::Servers(servers)) => found.extend(servers.transport.clone()),
-            Some(ServiceKind::Split(split)) if seen.insert(name) => {
-                open.extend(split.targets.iter().map(|(target, _)| target.clone()));
-            }
-            _ => {}
+    for site in cx.model.sites.values().filter(|site| site.https != HttpsMode::Redirect) {
+        let exposed: Vec<_> = site
+            .listeners
+            .iter()
+            .filter_map(|name| cx.model.listeners.get(name))
+            .filter(is_exposed)
+            .collect();
+        let own = site.routes.iter().flat_map(|route| passes(cx, &route.middlewares, &route.to));
+        let before = exposed.iter().flat_map(|listener| &listener.middlewares).cloned();
+        let asks = own.chain(before).find(|name| asks_password(cx, name, 0));
+        if let Some(door) = asks.filter(|_| !exposed.is_empty()) {
+            found.insert((site.path.clone(), site.name.clone(), door));
         }
     }
-    found
+    for (path, site, door) in found {
+        let span = cx.resolved.locate(&path.child("https")).unwrap_or(Span::NONE);
+        let message = format!(
+            "`{site}` is served over plain HTTP too, so passwords for `{door}` cross the network readable"
+        );
+        let help = "serve it over TLS alone, or name the proxy before it in the listener's `trusted-proxies`";
+        cx.warn("plaintext-credentials", span, message, help);
+    }
+}
+
+fn is_exposed(listener: &&Listener) -> bool {
+    !listener.tls && listener.trusted_proxies.is_empty() && listener.proxy_protocol.is_none()
+}
+
+/// The middlewares of a route and of the service that it leads to.
+fn passes(cx: &Context<'_>, route: &[MiddlewareName], to: &ServiceName) -> Vec<MiddlewareName> {
+    let service = cx.model.services.get(to).map(|service| &service.middlewares);
+    route.iter().chain(service.into_iter().flatten()).cloned().collect()
+}
+
+fn asks_password(cx: &Context<'_>, name: &MiddlewareName, depth: usize) -> bool {
+    match cx.model.middlewares.get(name).map(|middleware| &middleware.kind) {
+        Some(MiddlewareKind::BasicAuth(_)) => true,
+        // A chain that holds itself is an error of its own.
+        Some(MiddlewareKind::Chain(chain)) if depth < CHAINS => {
+            chain.iter().any(|name| asks_password(cx, name, depth + 1))
+        }
+        _ => false,
+    }
 }

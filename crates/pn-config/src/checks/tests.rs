@@ -180,26 +180,33 @@ fn limits_by_addresses_that_are_not_the_clients() {
 }
 
 #[test]
-fn upstreams_slower_than_clients() {
-    let text = |listener: &str, transport: &str| {
+fn passwords_over_plain_http() {
+    let text = |site: &str, listener: &str| {
         format!(
-            "[sites.\"a.lan\"]\nto = \"s\"\n[services.s]\nservers = [\"http://a:1\"]\ntransport = \"t\"\n\
-             [listeners.web]\n{listener}\n[transports.t]\n{transport}\n"
+            "[listeners.web]\n{listener}\n[sites.\"a.lan\"]\n{site}\n[services.s]\nservers = [\"http://a:1\"]\n\
+             [middlewares]\ndoor.basic-auth = {{ users = [\"amy:{{SHA}}x\"] }}\nall.chain = [\"door\"]\n"
         )
     };
-    assert_eq!(findings(&load_text(&text("", ""))), "");
-    assert_eq!(
-        findings(&load_text(&text("", "timeouts.response-header = \"20s\"\ntimeouts.body-idle = \"20s\""))),
-        ""
-    );
-    let got =
-        findings(&load_text(&text("timeouts.body-idle = \"5s\"", "timeouts.response-header = \"10s\"")));
-    assert_eq!(
-        got.lines().next().unwrap(),
-        "t.toml:9:28 Warning slow-upstream: `response-header` of this transport (10s) is above `body-idle` of \
-         listener `web` (5s) (the client may be gone before its answer comes: lower the one or raise the other) \
-         [t.toml:7:22 the client's side]"
-    );
+    let (on_site, on_route) =
+        ("use = [\"all\"]\nto = \"s\"", "to = \"s\"\nroutes.\"/x\" = { use = [\"all\"] }");
+    for (site, https, listener, doubtful) in [
+        (on_site, "off", "", true),
+        (on_route, "off", "", true),
+        (on_route, "both", "", true),
+        (on_site, "redirect", "", false),
+        ("use = [\"all\"]\nto = \"s\"\nlisteners = [\"websecure\"]", "both", "", false),
+        (on_site, "off", "trusted-proxies = [\"10.0.0.0/8\"]", false),
+        (on_site, "off", "proxy-protocol = { trusted = [\"10.0.0.0/8\"] }", false),
+    ] {
+        let got = findings(&load_text(&text(&format!("{site}\nhttps = \"{https}\""), listener)));
+        assert_eq!(
+            got.contains("Warning plaintext-credentials"),
+            doubtful,
+            "{site} {https} {listener}: {got}"
+        );
+    }
+    let got = findings(&load_text(&text("use = [\"all\"]\nhttps = \"off\"\nto = \"s\"", "")));
+    assert!(got.starts_with("t.toml:5:9 Warning plaintext-credentials: `a.lan` is served"), "{got}");
 }
 
 #[test]

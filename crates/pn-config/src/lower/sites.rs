@@ -131,8 +131,11 @@ fn https(cx: &mut Context<'_>, node: &Node, listeners: &[ListenerName]) -> Https
             HttpsMode::Off
         }
         Some(mode @ ("redirect" | "both")) if !tls && plain => {
-            if !span.is_none() {
-                let help = "add a TLS listener, say `websecure`, or set `https = \"off\"`";
+            let help = "add a TLS listener, say `websecure`, or set `https = \"off\"`";
+            if span.is_none() {
+                let message = format!("`{}` is served without TLS: none of its listeners has it", node.name);
+                cx.warn("plain-site", node.at("listeners"), message, help);
+            } else {
                 let message = format!("`https = \"{mode}\"`, but none of the site's listeners has TLS");
                 cx.error("no-listener", span, message, help);
             }

@@ -178,6 +178,7 @@ fn implied_sites_start_from_the_defaults() {
     let text = r#"
         [defaults.sites]
         listeners = ["web"]
+        https = "off"
         use = ["base"]
         [routes.one]
         rule = "Host(`c.example`)"

@@ -20,6 +20,10 @@ fn what_sites_and_routes_may_not_say() {
             "4:9 Error no-listener: `https = \"redirect\"`, but none of the site's listeners has TLS (add a TLS \
              listener, say `websecure`, or set `https = \"off\"`)"
         }),
+        ("to = \"@ping\"\nlisteners = [\"web\"]", {
+            "3:13 Warning plain-site: `a.lan` is served without TLS: none of its listeners has it (add a TLS listener, \
+             say `websecure`, or set `https = \"off\"`)"
+        }),
         ("to = \"@ping\"\nlisteners = [\"websecure\"]\nhttps = \"off\"", {
             "4:9 Error no-listener: a site without TLS on TLS listeners only (add a plain listener, say `web`)"
         }),
