@@ -30,7 +30,10 @@ fn kind(cx: &mut Context<'_>, node: &Node) -> Option<MiddlewareKind> {
     let inner = value.as_table().unwrap_or_else(|| Table::empty());
     Some(match key {
         "headers" => MiddlewareKind::Headers(Headers {
-            request: edits(cx, inner.sub("request")),
+            request: {
+                refuse_host(cx, inner.sub("request"));
+                edits(cx, inner.sub("request"))
+            },
             response: edits(cx, inner.sub("response")),
         }),
         "strip-prefix" => MiddlewareKind::StripPrefix(cx.scalars(table, key, prefix)),
@@ -81,6 +84,20 @@ fn edits(cx: &mut Context<'_>, table: &Table) -> HeaderEdits {
 
 fn refuse_framing(cx: &mut Context<'_>, name: &Value) {
     let framing =
+/// The field that servers get says which host is asked for, and is a matter of the service.
+fn refuse_host(cx: &mut Context<'_>, table: &Table) {
+    let keys = ["set", "add"].into_iter().flat_map(|key| table.sub(key).iter());
+    let mut names: Vec<Value> =
+        keys.map(|(name, entry)| Value::string(name.clone(), entry.key_span)).collect();
+    names.extend(table.items("remove").iter().cloned());
+    for name in
+        names.iter().filter(|name| name.as_str().is_some_and(|text| text.eq_ignore_ascii_case("host")))
+    {
+        let help = "say it in the service: `host-header = \"server\"`, or a literal name";
+        cx.error("host-field", name.span, "the field Host is written by the service", help);
+    }
+}
+
         name.as_str().is_some_and(|text| FRAMING_FIELDS.contains(&text.to_ascii_lowercase().as_str()));
     if framing {
         let message = format!("the field {} frames messages, and is written by the proxy", name.shown());

@@ -86,3 +86,20 @@ fn what_sites_and_routes_may_not_say() {
         assert_eq!(got, format!("t.toml:{expected}\n"), "of {keys}");
     }
 }
+
+#[test]
+fn fields_that_a_middleware_may_not_write() {
+    let host = "the field Host is written by the service (say it in the service: `host-header = \"server\"`, or a \
+                literal name)";
+    for keys in ["request.set.Host = \"x\"", "request.add.hOST = \"x\"", "request.remove = [\"host\"]"] {
+        let text = format!(
+            "[sites.\"a.lan\"]\nto = \"@ping\"\nuse = [\"m\"]\n[middlewares]\nm.headers = {{ {keys} }}\n"
+        );
+        let got = findings(&load_text(&text));
+        assert_eq!(got.lines().count(), 1, "{keys}: {got}");
+        assert!(
+            got.starts_with("t.toml:5:") && got.contains(&format!("Error host-field: {host}")),
+            "{keys}: {got}"
+        );
+    }
+}
