@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub trait FileSystem: Sync {
-    /// The whole file; `ErrorKind::FileTooLarge` beyond `limit` bytes.
+    /// The whole file; `ErrorKind::FileTooLarge` beyond `limit` bytes, `Unsupported` for what is no file or directory.
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>>;
     /// What a path is, symlinks followed.
     fn kind(&self, path: &Path) -> io::Result<PathKind>;
@@ -29,6 +29,11 @@ pub struct Disk;
 impl FileSystem for Disk {
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         use io::Read as _;
+        // Opening a pipe would wait for somebody to write into it.
+        let kind = std::fs::metadata(path)?.file_type();
+        if !kind.is_file() && !kind.is_dir() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let mut bytes = Vec::new();
         std::fs::File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
@@ -69,6 +74,10 @@ pub(crate) fn explain(error: &io::Error, limit: u64) -> (String, &'static str) {
             (format!("it is larger than {limit} bytes"), "split it, or check that it is the right file")
         }
         io::ErrorKind::IsADirectory => ("it is a directory".to_owned(), "name a file"),
+        io::ErrorKind::Unsupported => (
+            "it is a pipe, a socket or a device, not a file".to_owned(),
+            "name a file; a configuration may also come by standard input, which is `-`",
+        ),
         _ => (error.to_string(), "check the file and its disk"),
     }
 }

@@ -10,6 +10,36 @@ const SOUND: &str = "[sites.\"app.localhost\"]\nto = \"http://127.0.0.1:3000\"\n
 const BROKEN: &str = "[sites.\"app.localhost\"]\nto = \"http://127.0.0.1:3000\"\nlisteners = [\"web\", \"nowhere\"]\n\n[services.api]\nserver = [\"http://127.0.0.1:1\"]\n";
 const WARNED: &str = "[sites.\"app.localhost\"]\nto = \"http://127.0.0.1:3000\"\n\n[services.unused]\nservers = [\"http://127.0.0.1:1\"]\n";
 
+/// What only the real host has, in every place that needs something of it.
+const ABSENT: &str = r#"
+[listeners.web]
+address = "${env:WEB}"
+[listeners.websecure]
+address = ["${env:SECURE}"]
+[sites."app.localhost"]
+hosts = ["${env:A}", "${env:B}"]
+use = ["door", "${file:none}"]
+to = "app"
+[sites."other.localhost"]
+hosts = ["${env:C}"]
+certificate = { cert = "${file:cert}", key = "${env:KEY}" }
+to = "http://${env:UP}:41001"
+[routes.one]
+rule = "Host(`${env:H}`) && Path(`/one`)"
+to = "app"
+[routes.two]
+rule = "Host(`${env:I}`)"
+to = "app"
+[services.app]
+servers = ["${env:UP}", { url = "http://${env:UP}:1", weight = 2 }]
+health-check = { path = "${env:P}", interval = "${env:N}" }
+[middlewares.door]
+basic-auth = { users = ["${env:U}", "${env:V}"], realm = "${env:R}" }
+"#;
+/// What an administrator of many proxies writes of slow servers; nothing is doubtful about it.
+const PATIENT: &str = "[sites.\"app.localhost\"]\nto = \"app\"\n[services.app]\nservers = [\"http://127.0.0.1:1\"]\ntransport = \"slow\"\n[transports.slow]\ntimeouts = { connect = \"5s\", response-header = \"60s\", idle = \"90s\" }\n";
+const REALM: &str = "[sites.\"app.localhost\"]\nto = \"app\"\nuse = [\"door\"]\n[services.app]\nservers = [\"http://127.0.0.1:x\"]\n[middlewares.door]\nbasic-auth = { users = [\"amy:{SHA}x\"], realm = 'a\"b' }\n";
+
 struct Ran {
     code: i32,
     out: String,
@@ -42,7 +72,6 @@ fn dir(files: &[(&str, &str)]) -> tempfile::TempDir {
     dir
 }
 
-/// Each row: arguments, standard input, exit code, and what standard output or error must hold.
 #[test]
 fn commands_say_what_they_found() {
     let files = [
@@ -52,7 +81,7 @@ fn commands_say_what_they_found() {
         ("syntax.toml", "a = = 1\n"),
     ];
     let dir = dir(&files);
-    let rows: &[(&[&str], &str, i32, &[&str])] = &[
+    let rows: &[Row<'_>] = &[
         (&["check", "sound.toml"], "", 0, &["sound.toml: no errors"]),
         (&["check", "-"], SOUND, 0, &["standard input: no errors"]),
         (
@@ -103,14 +132,52 @@ fn commands_say_what_they_found() {
         (&["hash-password", "--cost", "4"], "", 1, &["empty"]),
         (&["hash-password", "--cost", "4"], &"x".repeat(73), 1, &["72 bytes"]),
     ];
+    check(dir.path(), rows);
+}
+
+/// Arguments, standard input, exit code, and what standard output or error must hold.
+type Row<'a> = (&'a [&'a str], &'a str, i32, &'a [&'a str]);
+
+fn check(dir: &Path, rows: &[Row<'_>]) {
     for (arguments, input, code, holds) in rows {
-        let ran = run(dir.path(), arguments, input);
+        let ran = run(dir, arguments, input);
         let all = format!("{}{}", ran.out, ran.err);
         assert_eq!(ran.code, *code, "{arguments:?}: {all}");
         for text in *holds {
             assert!(all.contains(text), "{arguments:?} has no {text:?} in: {all}");
         }
     }
+}
+
+#[test]
+fn configurations_are_judged() {
+    let dir = dir(&[
+        ("empty.toml", ""),
+        ("idle.toml", "[logs]\nlevel = \"debug\"\n"),
+        ("absent-values.toml", ABSENT),
+        ("patient.toml", PATIENT),
+        ("realm.toml", REALM),
+    ]);
+    assert!(Command::new("mkfifo").arg(dir.path().join("pipe")).status().unwrap().success());
+    let rows: &[Row<'_>] = &[
+        (&["check", "empty.toml"], "", 1, &["nothing would be served"]),
+        (&["check", "idle.toml"], "", 1, &["nothing would be served"]),
+        (&["run", "--state-dir", "state", "empty.toml"], "", 1, &["nothing would be served"]),
+        (&["check", "--offline", "absent-values.toml"], "", 0, &[]),
+        (&["diff", "absent-values.toml", "absent-values.toml"], "", 0, &["nothing changes its meaning"]),
+        (&["check", "--strict", "patient.toml"], "", 0, &["no errors"]),
+        (&["check", "realm.toml"], "", 1, &["a realm has neither quotes", "2 errors"]),
+        (&["check", "-"], "\u{feff}{\"sites\": {\"a.localhost\": {\"to\": \"@ping\"}}}", 0, &["no errors"]),
+        (&["check", "-"], "\u{feff}[sites.\"a.localhost\"]\nto = \"@ping\"\n", 0, &["no errors"]),
+        (&["check", "pipe"], "", 1, &["pipe", "not a file", "`-`"]),
+        (
+            &["reverse-proxy", "--from", "http://app.localhost", "--to", "http://127.0.0.1:1"],
+            "",
+            1,
+            &["--from is served over HTTPS"],
+        ),
+    ];
+    check(dir.path(), rows);
 }
 
 /// Each command says first what the list of commands says of it, or more; every argument and option says something.
@@ -186,5 +253,97 @@ fn configurations_written_for_people_are_sound() {
         let text = run(dir.path(), arguments, "").out;
         let checked = run(dir.path(), &["check", "-"], &text);
         assert_eq!(checked.code, 0, "{arguments:?}: {}{text}", checked.err);
+    }
+}
+
+/// The text between fences of a kind in the README.
+fn readme(kind: &str) -> Vec<String> {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
+    let blocks: Vec<String> = text
+        .split(&format!("\n```{kind}\n"))
+        .skip(1)
+        .filter_map(|rest| rest.split_once("\n```").map(|(block, _)| format!("{block}\n")))
+        .collect();
+    assert!(blocks.len() > 1, "{kind}: {blocks:?}");
+    blocks
+}
+
+/// What the README shows passes `check`, and what it tells to type is there.
+#[test]
+fn the_readme_is_true() {
+    let dir = dir(&[]);
+    let (configurations, scripts) = (readme("toml"), readme("sh"));
+    for text in &configurations {
+        let checked = run(dir.path(), &["check", "--offline", "--strict", "-"], text);
+        assert_eq!(checked.code, 0, "{}{}{text}", checked.out, checked.err);
+    }
+    let script = scripts.concat();
+    let (_, rest) = script.split_once("cat > site.toml <<'END'\n").unwrap();
+    assert_eq!(rest.split_once("END\n").unwrap().0, configurations[0], "the file is the one that is shown");
+    std::fs::write(dir.path().join("site.toml"), &configurations[0]).unwrap();
+    let commands: Vec<Vec<&str>> = script
+        .lines()
+        .filter_map(|line| line.strip_prefix("proxy-now "))
+        .map(|line| line.split('#').next().unwrap_or_default().split_whitespace().collect())
+        .collect();
+    assert!(commands.len() >= 4, "{commands:?}");
+    for command in commands {
+        let help = run(dir.path(), &[&command[..], &["--help"]].concat(), "");
+        assert_eq!(help.code, 0, "{command:?}: {}", help.err);
+    }
+}
+
+/// One mistake is one finding, though reading and building both meet it.
+#[test]
+fn a_faulty_certificate_is_found_once() {
+    let dir = dir(&[]);
+    for (names, cert, key) in [(vec!["a.localhost"], "c1", "k1"), (vec![], "c2", "k2")] {
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        let made = rcgen::CertificateParams::new(names).unwrap().self_signed(&pair).unwrap();
+        std::fs::write(dir.path().join(cert), made.pem()).unwrap();
+        std::fs::write(dir.path().join(key), pair.serialize_pem()).unwrap();
+    }
+    for (certificate, found, holds) in [
+        ("certificate = { cert = \"c1\", key = \"k1\" }", "no errors", ""),
+        ("certificate = { cert = \"c1\", key = \"k2\" }", "1 error", "not of each other"),
+        ("certificate = { cert = \"none\", key = \"k2\" }", "1 error", "cannot read `none`"),
+        ("certificate = { cert = \"c2\", key = \"k2\" }", "1 error", "no subject alternative names"),
+        ("[sites.\"a.localhost\".certificate]\ncert = \"c1\"\nkey = \"k2\"", "1 error", "not of each other"),
+        (
+            "certificate = [{ cert = \"c1\", key = \"k2\" }, { cert = \"c1\", key = \"none\" }]",
+            "2 errors",
+            "cannot read `none`",
+        ),
+    ] {
+        let ran = run(
+            dir.path(),
+            &["check", "-"],
+            &format!("[sites.\"a.localhost\"]\nto = \"@ping\"\n{certificate}\n"),
+        );
+        assert!(
+            ran.out.ends_with(&format!(": {found}\n")) && ran.err.contains(holds),
+            "{}{}",
+            ran.out,
+            ran.err
+        );
+    }
+}
+
+/// What building finds does not show what reading covered.
+#[test]
+fn check_covers_what_came_from_outside() {
+    let dir = dir(&[
+        ("secret", "SuperSecretVal123"),
+        (
+            "site.toml",
+            "[sites.\"a.localhost\"]\nto = \"@ping\"\ncertificate = [{ cert = \"/tmp/${file:secret}\", key = \"/tmp/${file:secret}\" }]\n",
+        ),
+    ]);
+    for format in ["human", "json"] {
+        let ran = run(dir.path(), &["check", "--format", format, "site.toml"], "");
+        let all = ran.out + &ran.err;
+        assert!(ran.code == 1 && all.contains("***") && !all.contains("SuperSecret"), "{all}");
     }
 }

@@ -60,9 +60,11 @@ pub(super) fn judge(leaf: &Leaf, hosts: &[HostPattern], now: SystemTime) -> Vec<
         let message = format!("the certificate does not cover {}", missing.join(", "));
         let own: Vec<_> =
             leaf.names.iter().cloned().chain(leaf.addresses.iter().map(IpAddr::to_string)).collect();
-        found.push(
-            Diagnostic::error("certificate-host", message).help(format!("it is for {}", own.join(", "))),
-        );
+        let help = match own.is_empty() {
+            true => "it has no subject alternative names, and clients look at nothing else".to_owned(),
+            false => format!("it is for {}", own.join(", ")),
+        };
+        found.push(Diagnostic::error("certificate-host", message).help(help));
     }
     let days = |time: Duration| time.as_secs() / 86_400;
     let late = match leaf.not_after.duration_since(now) {

@@ -75,6 +75,11 @@ impl<'a> Context<'a> {
         self.out.push(diagnostic);
     }
 
+    /// Whether the model will not run, so that what it lacks may be filled in with something harmless.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.out.has_errors()
+    }
+
     pub(crate) fn error(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: &str) {
         self.out.push(helped(Diagnostic::error(code, message).at(span, ""), help));
     }

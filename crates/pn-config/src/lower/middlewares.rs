@@ -17,7 +17,9 @@ use pn_model::{Middleware, MiddlewareKind, MiddlewareName, Secret};
 
 pub(super) fn lower(cx: &mut Context<'_>) {
     for node in cx.resolved.of(Section::Middlewares) {
-        let Some(kind) = kind(cx, node) else { continue };
+        // What refuses a node is one finding; that it is missing where it is used would be another.
+        let refused = |cx: &Context<'_>| cx.has_errors().then(|| MiddlewareKind::Headers(Headers::default()));
+        let Some(kind) = kind(cx, node).or_else(|| refused(cx)) else { continue };
         let name = MiddlewareName::new(node.name.clone());
         cx.model.middlewares.insert(name.clone(), Middleware { name, kind, path: node.path.clone() });
     }
@@ -82,8 +84,6 @@ fn edits(cx: &mut Context<'_>, table: &Table) -> HeaderEdits {
     }
 }
 
-fn refuse_framing(cx: &mut Context<'_>, name: &Value) {
-    let framing =
 /// The field that servers get says which host is asked for, and is a matter of the service.
 fn refuse_host(cx: &mut Context<'_>, table: &Table) {
     let keys = ["set", "add"].into_iter().flat_map(|key| table.sub(key).iter());
@@ -98,6 +98,8 @@ fn refuse_host(cx: &mut Context<'_>, table: &Table) {
     }
 }
 
+fn refuse_framing(cx: &mut Context<'_>, name: &Value) {
+    let framing =
         name.as_str().is_some_and(|text| FRAMING_FIELDS.contains(&text.to_ascii_lowercase().as_str()));
     if framing {
         let message = format!("the field {} frames messages, and is written by the proxy", name.shown());

@@ -32,7 +32,9 @@ pub(super) fn service(cx: &mut Context<'_>, name: ServiceName, node: &Node) {
         table.table("redirect").and_then(|table| redirect(cx, table)).map(ServiceKind::Redirect)
     };
     let middlewares = cx.middlewares(table, "use");
-    if let Some(kind) = kind {
+    // What refuses a node is one finding; that it is missing where it is used would be another.
+    let refused = |cx: &Context<'_>| cx.has_errors().then(|| ServiceKind::Respond(nothing()));
+    if let Some(kind) = kind.or_else(|| refused(cx)) {
         let service = Service { name: name.clone(), kind, middlewares, path: node.path.clone() };
         cx.model.services.insert(name, service);
     }
@@ -285,6 +287,10 @@ fn respond(cx: &mut Context<'_>, table: &Table) -> Option<Respond> {
         cx.error("invalid-value", table.span("body"), message, "at most 16 MiB");
     }
     Some(Respond { status, body, headers: fields(cx, table, "headers") })
+}
+
+fn nothing() -> Respond {
+    Respond { status: 503, body: "".into(), headers: Vec::new() }
 }
 
 fn redirect(cx: &mut Context<'_>, table: &Table) -> Option<Redirect> {

@@ -167,7 +167,11 @@ impl Reader<'_> {
         self.tree.incomplete = true;
     }
 
-    fn text(&mut self, name: String, base: PathBuf, text: String, format: Format) {
+    fn text(&mut self, name: String, base: PathBuf, mut text: String, format: Format) {
+        // A byte order mark says nothing in UTF-8; some editors write one.
+        if text.starts_with('\u{feff}') {
+            text.remove(0);
+        }
         let json = match format {
             Format::Json => true,
             Format::Toml => false,

@@ -66,6 +66,11 @@ struct From {
 
 impl From {
     fn parse(text: &str) -> Result<Self> {
+        if text.starts_with("http://") {
+            bail!(
+                "--from is served over HTTPS: name the host alone, such as app.localhost (plain HTTP is sent there)"
+            );
+        }
         let plain = text.strip_prefix("https://").unwrap_or(text).trim_end_matches('/');
         let (host, port) = match plain.rsplit_once(':') {
             Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
@@ -182,6 +187,7 @@ mod tests {
             ("[::1]", both("::1")),
             ("app.localhost:x", None),
             ("app.localhost/path", None),
+            ("http://app.localhost", None),
             ("", None),
         ] {
             assert_eq!(From::parse(text).ok(), expected, "{text}");
