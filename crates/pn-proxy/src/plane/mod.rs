@@ -9,7 +9,7 @@ pub(crate) use bind::WorkerSocket;
 pub(crate) use state::PlaneState;
 
 use crate::metrics::{Meters, Shards};
-use crate::upstream::HealthChecks;
+use crate::upstream::{HealthChecks, Shares};
 use crate::worker::{Adopted, Blocking, Clock, Command, Start};
 use bind::Alive;
 use pn_core::{Generation, GraphSource};
@@ -79,13 +79,14 @@ impl Plane {
         let count = if options.workers == 0 { cores() } else { options.workers };
         let clock = Clock::new();
         let shards = Arc::<Shards>::default();
+        let shares = Arc::<Shares>::default();
         let adopted = Arc::new(Adopted::new(count));
         let blocking = Blocking::start().map_err(StartError::Thread)?;
         let mut workers = Vec::new();
         for index in 0..count {
             let (blocking, source, adopted) = (blocking.clone(), source.clone(), Arc::clone(&adopted));
-            let shards = Arc::clone(&shards);
-            let start = Start { index, count, clock, blocking, source, shards, adopted };
+            let (shards, shares) = (Arc::clone(&shards), Arc::clone(&shares));
+            let start = Start { index, count, clock, blocking, source, shards, shares, adopted };
             let (commands, thread) = start.spawn()?;
             workers.push(Worker { commands, thread: Mutex::new(Some(thread)) });
         }

@@ -22,6 +22,7 @@ mod pool;
 mod room;
 mod send;
 mod service;
+mod shares;
 mod stream;
 mod timer;
 mod tls;
@@ -31,6 +32,7 @@ pub(crate) use body::UpstreamBody;
 pub(crate) use health::{HealthChecks, servers_up};
 pub(crate) use send::{Outgoing, Unanswered};
 pub(crate) use service::ServerLabel;
+pub(crate) use shares::Shares;
 pub(crate) use tls::ClientConfigs;
 pub(crate) use tunnel::UpstreamTunnel;
 
@@ -52,6 +54,7 @@ use std::sync::Arc;
 pub(crate) struct Upstreams {
     /// How many workers share the bounds of a pool.
     workers: u32,
+    shares: Arc<Shares>,
     names: Rc<Names>,
     keeper: Rc<Keeper>,
     random: Random,
@@ -63,19 +66,20 @@ pub(crate) struct Upstreams {
 
 impl Default for Upstreams {
     fn default() -> Self {
-        Self::new(0, 1)
+        Self::with_names(0, 1, Names::system())
     }
 }
 
 impl Upstreams {
-    /// For worker `index` of `workers`.
-    pub(crate) fn new(index: usize, workers: usize) -> Self {
-        Self::with_names(index, workers, Names::system())
+    /// For worker `index` of `workers`, which have `shares` in common.
+    pub(crate) fn new(index: usize, workers: usize, shares: Arc<Shares>) -> Self {
+        Self { shares, ..Self::with_names(index, workers, Names::system()) }
     }
 
     fn with_names(index: usize, workers: usize, names: Rc<Names>) -> Self {
         Self {
             workers: u32::try_from(workers).unwrap_or(u32::MAX).max(1),
+            shares: Arc::default(),
             keeper: Keeper::new(&names),
             names,
             random: Random::new(index as u64),
@@ -107,9 +111,12 @@ impl Upstreams {
     }
 
     fn pool(&self, one: &ServerNode, servers: &ServersNode, tls: Option<&Arc<ClientConfig>>) -> Rc<Pool> {
-        let make = || make_pool(&one.spec, &servers.transport, tls, self.workers, &self.keeper);
+        let make = |key: &PoolKey| {
+            let share = self.shares.of(key, servers.transport.pool.connections_per_server);
+            make_pool(&one.spec, &servers.transport, tls, self.workers, share, &self.keeper)
+        };
         let key = PoolKey::new(&one.spec, &servers.transport, tls);
-        Rc::clone(self.pools.borrow_mut().entry(key).or_insert_with(make))
+        Rc::clone(self.pools.borrow_mut().entry(key).or_insert_with_key(make))
     }
 
     fn drop_unused_pools(&self) {

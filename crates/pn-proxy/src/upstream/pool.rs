@@ -7,11 +7,14 @@ use super::h2::{H2, StreamPlace};
 use super::keeper::Keeper;
 use super::names::Names;
 use super::room::{Place, Room};
+use super::shares::Share;
 use pn_core::{ErrorKind, ProxyError};
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 pub(super) struct Pool {
@@ -34,14 +37,14 @@ pub(super) struct Pool {
     /// Whether the keeper looks after it.
     kept: Cell<bool>,
     keeper: Rc<Keeper>,
+    /// Closes what other workers wait for, where there is a limit.
+    _steward: Option<Steward>,
 }
 
 /// One worker's share.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) idle: usize,
-    /// 0: no limit.
-    pub(super) connections: u32,
     /// Ticks of the keeper.
     pub(super) idle_ticks: u32,
 }
@@ -62,11 +65,18 @@ pub(super) enum Lease {
 }
 
 impl Pool {
-    pub(super) fn new(target: Target, limits: Limits, keeper: &Rc<Keeper>) -> Rc<Self> {
-        Rc::new(Self {
+    /// `share`: the bound that all workers keep together.
+    pub(super) fn new(
+        target: Target,
+        limits: Limits,
+        share: Option<Arc<Share>>,
+        keeper: &Rc<Keeper>,
+    ) -> Rc<Self> {
+        Rc::new_cyclic(|pool| Self {
+            _steward: share.as_ref().map(|share| Steward::new(pool, share)),
             idle: RefCell::default(),
             h2: RefCell::default(),
-            room: Room::new(limits.connections),
+            room: Room::new(share),
             limits,
             speaks: Cell::new(target.speaks),
             opening: Cell::new(false),
@@ -167,7 +177,7 @@ impl Pool {
     pub(super) fn give_back(self: &Rc<Self>, mut connection: Box<H1>) {
         let mut idle = self.idle.borrow_mut();
         let wanted = self.may_share() && !self.retired.get() && idle.len() < self.limits.idle;
-        if wanted && connection.rest() {
+        if wanted && !self.room.yields() && connection.rest() {
             connection.idle_since = self.keeper.now();
             idle.push(connection);
             drop(idle);
@@ -179,6 +189,25 @@ impl Pool {
     /// Connections that begin with a PROXY header belong to one client.
     fn may_share(&self) -> bool {
         self.target.proxy.is_none()
+    }
+
+    /// Other workers wait for a connection: closes one that is not in use. Where such a worker has none at all, a shared
+    /// one is closed as well, once its streams are over.
+    fn make_way(&self) {
+        let Some(share) = self.room.share().filter(|share| share.waiting() > 0) else { return };
+        let oldest = {
+            let mut idle = self.idle.borrow_mut();
+            (!idle.is_empty()).then(|| idle.remove(0))
+        };
+        if oldest.is_some() {
+            return;
+        }
+        let mut open = self.h2.borrow_mut();
+        let idle = open.iter().position(|connection| connection.is_idle());
+        let chosen = idle.or_else(|| (share.is_starving() && !open.is_empty()).then_some(0));
+        let chosen = chosen.map(|at| open.swap_remove(at));
+        drop(open);
+        drop(chosen);
     }
 
     /// No graph uses the server any more. Exchanges under way go on to their end.
@@ -218,6 +247,29 @@ impl Pool {
         let left = !self.idle.borrow().is_empty() || !self.h2.borrow().is_empty();
         self.kept.set(left);
         left
+    }
+}
+
+/// The task that hears when other workers wait. Ends with the pool.
+struct Steward(AbortHandle);
+
+impl Steward {
+    fn new(pool: &Weak<Pool>, share: &Arc<Share>) -> Self {
+        let (pool, share) = (Weak::clone(pool), Arc::clone(share));
+        let work = async move {
+            loop {
+                share.wanted().await;
+                let Some(pool) = pool.upgrade() else { return };
+                pool.make_way();
+            }
+        };
+        Self(tokio::task::spawn_local(work).abort_handle())
+    }
+}
+
+impl Drop for Steward {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

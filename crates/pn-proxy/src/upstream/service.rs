@@ -4,6 +4,7 @@ use super::balance::{Wheel, set_cookie};
 use super::dial::Target;
 use super::keeper::{Keeper, TICK};
 use super::pool::{Limits, Pool};
+use super::shares::Share;
 use http::HeaderValue;
 use pn_core::graph::{ServerNode, ServersNode};
 use pn_core::state::BalanceState;
@@ -87,21 +88,21 @@ impl PoolKey {
     }
 }
 
-/// A new pool with one worker's share of the bounds, rounded up.
+/// A new pool with one worker's share of what is kept, rounded up; `share` bounds the connections of all workers.
 pub(super) fn make_pool(
     server: &ServerSpec,
     transport: &Transport,
     tls: Option<&Arc<ClientConfig>>,
     workers: u32,
+    share: Option<Arc<Share>>,
     keeper: &Rc<Keeper>,
 ) -> Rc<Pool> {
     let limits = Limits {
         idle: transport.pool.idle_per_server.div_ceil(workers) as usize,
-        connections: transport.pool.connections_per_server.div_ceil(workers),
         idle_ticks: u32::try_from(transport.timeouts.idle.as_millis().div_ceil(TICK.as_millis()))
             .unwrap_or(u32::MAX),
     };
-    Pool::new(Target::new(server, transport, tls), limits, keeper)
+    Pool::new(Target::new(server, transport, tls), limits, share, keeper)
 }
 
 impl Service {

@@ -6,7 +6,7 @@ use super::env::{Blocking, Clock, WorkerEnv};
 use crate::cx::WorkerCx;
 use crate::metrics;
 use crate::plane::StartError;
-use crate::upstream::Upstreams;
+use crate::upstream::{Shares, Upstreams};
 use pn_core::{Current, GraphReader, GraphSource};
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -34,6 +34,7 @@ pub(crate) struct Start {
     pub(crate) blocking: Blocking,
     pub(crate) source: GraphSource,
     pub(crate) shards: Arc<metrics::Shards>,
+    pub(crate) shares: Arc<Shares>,
     pub(crate) adopted: Arc<Adopted>,
 }
 
@@ -58,7 +59,7 @@ impl Start {
         let seed = ahash::RandomState::new().hash_one(self.index);
         let env = WorkerEnv::new(self.clock, seed, self.blocking);
         let current = reader.current().clone();
-        let upstreams = Upstreams::new(self.index, self.count);
+        let upstreams = Upstreams::new(self.index, self.count, self.shares);
         let meter = metrics::Shard::new(self.shards);
         let worker = Rc::new(WorkerCx::new(self.index, current.clone(), upstreams, meter, env));
         worker.set_current(current.clone());

@@ -46,7 +46,7 @@ type Opened = (Dialed, Rc<Room>, Place);
 
 async fn open(target: &Target, names: &Rc<Names>) -> Result<Opened, String> {
     let dialed = target.dial(names, ClientEnds::default(), false).await.map_err(|error| describe(&error))?;
-    let room = Room::new(0);
+    let room = Room::new(None);
     let place = room.enter().ok_or("no place for a connection")?;
     Ok((dialed, room, place))
 }

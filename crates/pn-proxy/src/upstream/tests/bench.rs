@@ -103,7 +103,7 @@ impl Bench {
     pub(super) fn with(servers: Vec<Server>, change: impl FnOnce(&mut ServersNode)) -> Self {
         let mut node = node(servers);
         change(&mut node);
-        Self { upstreams: Upstreams::new(0, 1), node, env: WorkerEnv::for_tests(), label: "test".into() }
+        Self { upstreams: Upstreams::default(), node, env: WorkerEnv::for_tests(), label: "test".into() }
     }
 
     /// Speaks TLS as the transport says.

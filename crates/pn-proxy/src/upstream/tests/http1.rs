@@ -1,6 +1,7 @@
 //! HTTP/1.1: connections and their reuse, heads, bodies.
 
 use super::bench::{Bench, get, on_worker, post, read, server, with_header};
+use crate::upstream::Upstreams;
 use bytes::Bytes;
 use http::Method;
 use http_body::Frame;
@@ -8,6 +9,7 @@ use http_body_util::{BodyExt, StreamBody};
 use pn_core::{ErrorKind, ProxyError};
 use pn_model::service::HostHeader;
 use pn_testkit::{Folder, Origin, RawOrigin};
+use std::sync::Arc;
 use std::time::Duration;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -318,5 +320,45 @@ fn no_more_connections_than_allowed_and_none_waits_for_ever() {
         read(first).await.unwrap();
         assert_eq!(other.get("/").await.unwrap().body, "ok");
         drop(held);
+    });
+}
+
+/// Two workers of a process: the bound is one for both, and what one keeps for later does not keep the other waiting.
+#[test]
+fn workers_share_the_bound_of_connections() {
+    let origin = RawOrigin::start(|wire| {
+        loop {
+            wire.read_request()?;
+            wire.send(OK)?;
+        }
+    });
+    on_worker(async {
+        let shares = Arc::default();
+        let worker = |index, connect: u64| {
+            let mut bench = Bench::with(vec![server(url(&origin))], |node| {
+                let mut transport = pn_model::Transport::built_in();
+                transport.pool.connections_per_server = 1;
+                transport.timeouts.connect = Duration::from_millis(connect);
+                node.transport = transport.into();
+            });
+            bench.upstreams = Upstreams::new(index, 2, Arc::clone(&shares));
+            bench
+        };
+        // Held by an answer that nobody reads.
+        let (one, two) = (worker(0, 300), worker(1, 300));
+        let held = one.send(get("/")).await.unwrap();
+        assert_eq!(two.get("/").await.unwrap_err(), ErrorKind::ConnectionLimit);
+        assert_eq!(origin.connections(), 1);
+        read(held).await.unwrap();
+        // By turns: each finds the connection that the other keeps.
+        let (one, two) = (worker(0, 10_000), worker(1, 10_000));
+        for bench in [&one, &two, &one, &two] {
+            assert_eq!(bench.get("/").await.unwrap().body, "ok");
+        }
+        // And while both ask, nobody waits for ever.
+        let held = one.send(get("/")).await.unwrap();
+        let all = futures_util::future::join_all((0..6).flat_map(|_| [one.get("/"), two.get("/")]));
+        let (all, _) = tokio::join!(all, async { read(held).await.unwrap() });
+        assert!(all.into_iter().all(|whole| whole.is_ok_and(|whole| whole.body == "ok")));
     });
 }

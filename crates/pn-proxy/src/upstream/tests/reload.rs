@@ -48,7 +48,7 @@ fn connections_outlive_changes_that_leave_their_server_as_it_was() {
     let urls = [0, 1].map(|index: usize| server(format!("http://{}", origins[index].addr())));
     let state = StateRegistry::default();
     on_worker(async {
-        let (upstreams, env) = (Upstreams::new(0, 1), WorkerEnv::for_tests());
+        let (upstreams, env) = (Upstreams::default(), WorkerEnv::for_tests());
         let ask = async |graph: &RouterGraph| {
             let service = &graph.services()[0];
             let answer = upstreams.send(servers_of(graph), &service.label, get("/"), &env).await.unwrap();
