@@ -2,7 +2,7 @@
 //! thread; nothing here is locked.
 
 use crate::access_log::Sink;
-use crate::conn::{Pulse, Stall, Tie, Ties};
+use crate::conn::{Pulse, Stall, Tie, Ties, ToldRefusals};
 use crate::exchange::Told;
 use crate::metrics;
 use crate::plane::PlaneState;
@@ -26,6 +26,7 @@ pub(crate) struct WorkerCx {
     pub(crate) upstreams: Upstreams,
     pub(crate) meter: metrics::Shard,
     pub(crate) env: WorkerEnv,
+    pub(crate) told_refusals: ToldRefusals,
     access_log: RefCell<Option<Arc<Sink>>>,
 }
 
@@ -44,6 +45,7 @@ impl WorkerCx {
             upstreams,
             meter,
             env,
+            told_refusals: ToldRefusals::default(),
             access_log: RefCell::new(None),
         }
     }

@@ -3,6 +3,7 @@
 mod detect;
 mod proxy_header;
 mod pulse;
+mod refusal;
 mod serve;
 mod service;
 mod socket;
@@ -13,6 +14,7 @@ mod watch;
 
 pub(crate) use proxy_header::Ends;
 pub(crate) use pulse::Pulse;
+pub(crate) use refusal::Told as ToldRefusals;
 pub(crate) use socket::{Io, Socket, Stream};
 pub(crate) use stall::Stall;
 pub(crate) use tie::{Tie, Ties};
@@ -74,6 +76,7 @@ async fn open(
     let spec = &listener.spec;
     let pulse = Arc::new(Pulse::new(worker.env.clock()));
     let mut socket = Socket::new(stream, Arc::clone(&pulse));
+    let mut at_tls = false;
     let handshake = async {
         if let Some(rules) = &spec.proxy_protocol {
             ends = proxy_header::read(&mut socket, ends, rules).await?;
@@ -81,17 +84,32 @@ async fn open(
         if !spec.tls {
             return Ok((Io::Plain(socket), None, ends));
         }
+        at_tls = true;
         let current = tie.last_generation().unwrap_or_else(|| worker.current());
         let state = current.prepared_arc::<PlaneState>().ok_or(io::ErrorKind::NotConnected)?;
         drop(current);
         let (stream, info) = tls::accept(socket, spec.name.as_str(), ends, &state.tls).await?;
         Ok((Io::Tls(stream), Some(info), ends))
     };
-    let (mut io, tls, ends) = within(spec.timeouts.handshake, handshake).await?;
+    let shaken = within(spec.timeouts.handshake, handshake).await;
+    if let (true, Err(error)) = (at_tls, &shaken) {
+        tell(worker, spec.name.as_str(), error);
+    }
+    let (mut io, tls, ends) = shaken?;
     let Some(spoken) = choose(&mut io, tls.as_ref(), listener, &tie).await? else { return Ok(None) };
     let connection = Connection { listener: spec.name.shared(), peer: ends.peer, local: ends.local, tls };
     let conn = ConnCx::new(Rc::clone(worker), Rc::new(connection), listener, tie, pulse);
     Ok(Some(Opened { io, spoken, conn: Rc::new(conn) }))
+}
+
+/// Counts a TLS handshake that failed; the first of each reason in a minute is told of.
+fn tell(worker: &WorkerCx, entrypoint: &str, error: &io::Error) {
+    let reason = refusal::reason(error);
+    worker.meter.handshake_failed(entrypoint, reason);
+    if worker.told_refusals.is_due(reason, worker.env.now()) {
+        let reason = reason.as_str();
+        tracing::info!(listener = entrypoint, reason, %error, "TLS handshakes fail (told once a minute)");
+    }
 }
 
 /// Which HTTP is spoken: by ALPN over TLS; on plain listeners by what is allowed, and else by the first bytes.

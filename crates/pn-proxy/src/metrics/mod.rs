@@ -3,12 +3,14 @@
 mod cells;
 mod expose;
 mod labels;
+mod reason;
 mod shard;
 mod sums;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use labels::Protocol;
+pub(crate) use reason::Reason;
 pub(crate) use shard::{Finished, Open, Shard, Shards};
 
 use crate::plane::PlaneState;

@@ -6,6 +6,7 @@
 
 use super::cells::{Bounds, Count, Histogram};
 use super::labels::{Labels, Protocol};
+use super::reason::Reason;
 use super::sums::Sums;
 use ahash::HashMap;
 use http::{Method, StatusCode};
@@ -79,6 +80,8 @@ pub(super) struct Scope {
     pub(super) open: Count,
     pub(super) retries: Count,
     pub(super) panics: Count,
+    /// TLS handshakes that failed, by `Reason`.
+    pub(super) handshakes: [Count; Reason::ALL.len()],
     pub(super) lookups: Histogram,
     series: Mutex<Series>,
 }
@@ -169,6 +172,12 @@ impl Shard {
     /// A connection or stream was lost to a panic.
     pub(crate) fn panicked(&self, entrypoint: &str) {
         self.entrypoint(entrypoint).scope.panics.add(1);
+    }
+
+    pub(crate) fn handshake_failed(&self, entrypoint: &str, reason: Reason) {
+        if let Some(count) = self.entrypoint(entrypoint).scope.handshakes.get(reason as usize) {
+            count.add(1);
+        }
     }
 
     /// A request to this service was sent to another server so many times.
@@ -279,6 +288,7 @@ impl Scope {
             open: Count::default(),
             retries: Count::default(),
             panics: Count::default(),
+            handshakes: Default::default(),
             lookups: Histogram::new(&LOOKUP_BOUNDS.into()),
             series: Mutex::default(),
         }

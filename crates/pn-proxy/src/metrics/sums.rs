@@ -3,6 +3,7 @@
 use super::cells::Durations;
 use super::expose::{Exposition, Kind};
 use super::labels::Labels;
+use super::reason::Reason;
 use super::shard::{Name, Scope};
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ struct Sum {
     open: u64,
     retries: u64,
     panics: u64,
+    handshakes: [u64; Reason::ALL.len()],
     lookups: Durations,
     traffic: BTreeMap<Labels, TrafficSum>,
     tls: BTreeMap<(&'static str, &'static str), u64>,
@@ -33,6 +35,7 @@ impl Sum {
         self.open += scope.open.get();
         self.retries += scope.retries.get();
         self.panics += scope.panics.get();
+        self.handshakes.iter_mut().zip(&scope.handshakes).for_each(|(sum, count)| *sum += count.get());
         scope.lookups.add_to(&mut self.lookups);
         let series = scope.lock();
         for traffic in &series.traffic {
@@ -78,6 +81,13 @@ impl Sums {
         );
         of(0).for_each(|(name, sum)| {
             page.histogram(&[("listener", name.label().1)], &sum.lookups);
+        });
+        let help = "TLS handshakes that did not come about.";
+        page.family("tls_handshake_failures_total", Kind::Counter, help);
+        of(0).for_each(|(name, sum)| {
+            for (reason, count) in Reason::ALL.iter().zip(sum.handshakes).filter(|(_, count)| *count > 0) {
+                page.sample("", &[name.label(), ("reason", reason.as_str())], count as f64);
+            }
         });
         page.family("panics_total", Kind::Counter, "Connections and streams lost to a fault of the proxy.");
         of(0).for_each(|(name, sum)| page.sample("", &[name.label()], sum.panics as f64));

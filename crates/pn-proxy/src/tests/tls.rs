@@ -52,6 +52,36 @@ fn sessions_are_resumed_on_whichever_worker() {
 }
 
 #[test]
+fn handshakes_that_fail_are_counted_by_reason() {
+    let authority = Authority::new();
+    let mut own = secure();
+    own.timeouts.handshake = Duration::from_millis(50);
+    let world = world(&authority, own);
+    let address = world.address("websecure");
+    let counted = |reason: &str, count: u32| {
+        let line =
+            format!("tls_handshake_failures_total{{entrypoint=\"websecure\",reason=\"{reason}\"}} {count}\n");
+        pn_testkit::wait_until(reason, || world.metrics().contains(&line));
+    };
+    let connect = |trusted: &Authority, name| {
+        RawClient::try_connect_tls(address, name, &TlsOptions::trusting(trusted)).map(drop)
+    };
+    connect(&authority, "a.test").unwrap();
+    assert!(!world.metrics().contains("tls_handshake_failures_total{"));
+    connect(&authority, "b.test").unwrap_err();
+    connect(&authority, "c.test").unwrap_err();
+    counted("no-site", 2);
+    connect(&Authority::new(), "a.test").unwrap_err();
+    counted("alert", 1);
+    RawClient::connect(address).send(GET).end();
+    counted("malformed", 1);
+    drop(RawClient::connect(address));
+    counted("closed", 1);
+    let _silent = RawClient::connect(address);
+    counted("timeout", 1);
+}
+
+#[test]
 fn a_name_without_a_site_is_refused_by_an_alert() {
     let authority = Authority::new();
     let world = world(&authority, secure());
