@@ -171,7 +171,7 @@ mod tests {
             map.append(FORWARDED, HeaderValue::from_str(field).unwrap());
         }
         let told = |one: &Element<'_>| {
-            let client = one.client.map_or("-".to_owned(), |ip| ip.to_string());
+            let client = one.client.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
             format!("{client} {} {}", one.scheme.map_or("-", Scheme::as_str), one.host.unwrap_or("-"))
         };
         let got = read(&map).map(|elements| elements.iter().map(told).collect::<Vec<_>>());
