@@ -103,7 +103,9 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
         _ => {}
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&draft, path)
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    written.and_then(|()| std::fs::rename(&draft, path)).inspect_err(|_| {
+        // What a full disk took of it.
+        std::fs::remove_file(&draft).unwrap_or_default();
+    })
 }

@@ -290,6 +290,20 @@ fn what_is_wrong_with_a_configuration_is_said_before_what_is_wrong_with_its_stat
 }
 
 #[test]
+fn a_state_directory_that_cannot_be_used_is_said_at_its_place_and_a_secret_in_it_is_covered() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("proxy-now.toml");
+    let body = format!("state-dir = \"/proc/${{env:PLACE}}\"\n{}", says("x"));
+    std::fs::write(&config, text(&body, [free(), free(), free()])).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_proxy-now"));
+    let ran = command.arg("run").arg(&config).env("PLACE", "marked-place").output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert_eq!(ran.status.code(), Some(1), "{said}");
+    assert!(said.contains("proxy-now.toml:9:13") && said.contains("/proc/***"), "{said}");
+    assert!(!said.contains("marked-place"), "{said}");
+}
+
+#[test]
 fn systemd_is_told_and_hands_over_sockets() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("proxy-now.toml");

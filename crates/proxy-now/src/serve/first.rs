@@ -4,9 +4,9 @@
 use crate::cli::Serve;
 use crate::inputs::{self, Inputs};
 use anyhow::{Context, Result, bail};
-use pn_acme::StateDir;
-use pn_control::{ControlError, FileProvider, LastGood, Loading, Provider, Refusal};
-use pn_model::{Model, Runtime};
+use pn_acme::{AcmeError, StateDir};
+use pn_control::{Candidate, ControlError, FileProvider, LastGood, Loading, Provider, Refusal, Severity};
+use pn_model::{Model, NodePath, Runtime};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -20,6 +20,8 @@ pub(super) struct First {
     fallback: Option<Result<Loading>>,
     last_good: LastGood,
     state_dir: PathBuf,
+    /// Whether the configuration says where that is.
+    says_where: bool,
 }
 
 /// The same with its state directory.
@@ -44,31 +46,49 @@ impl First {
             state_dir = self::state_dir(options, &kept.runtime)?;
         }
         let last_good = LastGood::new(&state_dir);
-        Ok(Self { provider, loading, read_at, fallback, last_good, state_dir })
+        let says_where = options.state_dir.is_none();
+        Ok(Self { provider, loading, read_at, fallback, last_good, state_dir, says_where })
     }
 
     /// What is to run: what could be read, else what stands in for it.
     pub(super) fn model(&self) -> Arc<Model> {
-        let own = self.loading.outcome.as_ref().ok();
+        self.candidate().map(|candidate| Arc::clone(&candidate.model)).unwrap_or_default()
+    }
+
+    fn candidate(&self) -> Option<&Candidate> {
         let kept = || self.fallback.as_ref()?.as_ref().ok()?.outcome.as_ref().ok();
-        own.or_else(kept).map(|candidate| Arc::clone(&candidate.model)).unwrap_or_default()
+        self.loading.outcome.as_ref().ok().or_else(kept)
+    }
+
+    /// That its state directory cannot be used, as a finding where the configuration names it: a part of it may have
+    /// come from a secret.
+    fn unusable(&self, error: AcmeError) -> anyhow::Error {
+        let named = |candidate: &&Candidate| self.says_where && candidate.model.runtime.state_dir.is_some();
+        match self.candidate().filter(named) {
+            Some(candidate) => {
+                let at = NodePath::of(["runtime", "state-dir"]);
+                let found = candidate.texts.finding(Severity::Error, &at, &error.to_string(), None);
+                ControlError::Refused(Refusal::at_start(vec![found])).into()
+            }
+            None => error.into(),
+        }
     }
 
     /// Takes the state directory. Where nothing can run none is made, and what refuses the configuration comes first.
     pub(super) fn settle(self) -> Result<Settled> {
-        let Self { provider, loading, read_at, fallback, last_good, state_dir } = self;
-        if let Some(Err(error)) = &fallback {
-            tracing::warn!(file = %last_good.path().display(), "nothing to fall back to: {error:#}");
+        if let Some(Err(error)) = &self.fallback {
+            tracing::warn!(file = %self.last_good.path().display(), "nothing to fall back to: {error:#}");
         }
-        let fallback = fallback.and_then(Result::ok);
-        if let (Err(findings), None) = (&loading.outcome, &fallback) {
+        if let (Err(findings), None | Some(Err(_))) = (&self.loading.outcome, &self.fallback) {
             return Err(ControlError::Refused(Refusal::at_start(findings.clone())).into());
         }
-        let opened = StateDir::open(&state_dir);
-        if let (Err(findings), Err(_)) = (&loading.outcome, &opened) {
+        let opened = StateDir::open(&self.state_dir);
+        if let (Err(findings), Err(_)) = (&self.loading.outcome, &opened) {
             Refusal::at_start(findings.clone());
         }
-        Ok(Settled { provider, loading, read_at, fallback, last_good, state: opened? })
+        let state = opened.map_err(|error| self.unusable(error))?;
+        let Self { provider, loading, read_at, fallback, last_good, .. } = self;
+        Ok(Settled { provider, loading, read_at, fallback: fallback.and_then(Result::ok), last_good, state })
     }
 }
 
