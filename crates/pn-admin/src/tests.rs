@@ -116,6 +116,7 @@ impl Rig {
             publisher,
             provider: Box::new(cell.clone()),
             fallback: None,
+            started_with: pn_model::Runtime::default(),
             factories: Factories::default(),
             registry: StateRegistry::default(),
             plane: Arc::new(Nothing),

@@ -10,6 +10,7 @@ use crate::reconcile::{Outcome, Reconciler, Trigger};
 use crate::status::{Lifecycle, Status, StatusSource};
 use crate::watch::{FileWatch, TICK};
 use pn_core::{DataPlane, Factories, GraphPublisher, StateRegistry};
+use pn_model::Runtime;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
@@ -31,6 +32,8 @@ pub struct Parts {
     pub provider: Box<dyn Provider>,
     /// What to start from when the provider's configuration is refused (`--last-good`).
     pub fallback: Option<Loading>,
+    /// What the data plane was made with: of it some cannot change.
+    pub started_with: Runtime,
     pub factories: Factories,
     pub registry: StateRegistry,
     pub plane: Arc<dyn DataPlane>,
@@ -187,7 +190,7 @@ impl Keeper {
             issuing: parts.issuing,
             history: History::default(),
             board: parts.status,
-            started_with: None,
+            started_with: parts.started_with,
         };
         Self {
             inbox,

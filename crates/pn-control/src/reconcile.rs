@@ -67,8 +67,9 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Of a first configuration that could not be read: nothing runs that could stay.
-    pub fn at_start(findings: Vec<Finding>) -> Self {
+    /// Of a first configuration that does not come as far as [`Control::start`](crate::Control::start); its log line is
+    /// that of every refusal.
+    pub fn logged_at_start(findings: Vec<Finding>) -> Self {
         let refusal = Self { generation: 0, findings };
         refusal.log(Trigger::Start);
         refusal
@@ -101,7 +102,7 @@ pub(crate) struct Reconciler {
     pub(crate) history: History,
     pub(crate) board: StatusSource,
     /// What the process was started with; of it some cannot change.
-    pub(crate) started_with: Option<Runtime>,
+    pub(crate) started_with: Runtime,
 }
 
 impl Reconciler {
@@ -253,8 +254,7 @@ impl Reconciler {
         built.changes.into_iter().for_each(|change| change());
         self.issuing.settle(&candidate.model);
         let now = SystemTime::now();
-        let started_with = self.started_with.get_or_insert_with(|| candidate.model.runtime.clone());
-        let pending_restart = pending_restart(started_with, &candidate.model.runtime);
+        let pending_restart = pending_restart(&self.started_with, &candidate.model.runtime);
         let model = Arc::clone(&candidate.model);
         let entry = Entry {
             generation,

@@ -164,6 +164,7 @@ fn parts(
         publisher,
         provider: Box::new(cell.clone()),
         fallback: fallback.map(Cell::load),
+        started_with: Runtime::default(),
         factories: Factories::default(),
         registry: StateRegistry::default(),
         plane: Arc::new(plane.clone()),
@@ -285,6 +286,7 @@ fn a_first_configuration_that_is_refused_is_an_error_unless_the_last_good_one_st
     let status = control.status();
     assert!(!status.last_reload.as_ref().unwrap().success, "the files stay refused");
     assert_eq!(status.history[0].trigger, Trigger::LastGood);
+    assert!(status.pending_restart.is_empty(), "{:?}", status.pending_restart);
     cell.set(Ok(model(3)));
     assert_eq!(generation(&wait(control.reload(Trigger::Signal)).unwrap()), 2, "mended files replace it");
     thread.stop();

@@ -169,6 +169,12 @@ fn configurations_are_judged() {
         (&["check", "realm.toml"], "", 1, &["a realm has neither quotes", "2 errors"]),
         (&["check", "-"], "\u{feff}{\"sites\": {\"a.localhost\": {\"to\": \"@ping\"}}}", 0, &["no errors"]),
         (&["check", "-"], "\u{feff}[sites.\"a.localhost\"]\nto = \"@ping\"\n", 0, &["no errors"]),
+        (
+            &["check", "-"],
+            "[listeners]\na.address = 80\nb.address = 81\n[sites.\"a.localhost\"]\nto = \"@ping\"\n",
+            1,
+            &["2 errors"],
+        ),
         (&["check", "pipe"], "", 1, &["pipe", "not a file", "`-`"]),
         (
             &["reverse-proxy", "--from", "http://app.localhost", "--to", "http://127.0.0.1:1"],

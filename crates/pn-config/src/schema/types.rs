@@ -229,11 +229,11 @@ pub(crate) fn stand_in(ty: &Type, span: Span) -> Option<Value> {
     named_stand_in(ty, span, 0)
 }
 
-/// The same for a value that was written. What only the real host has stands for itself: two of them that would differ
-/// there are two hosts or addresses here.
+/// The same for a value that was written: two hosts or addresses do not become one. What only the real host has stands
+/// for itself wherever it is written, so that `diff` finds no difference in it.
 pub(super) fn stand_in_for(ty: &Type, value: &Value) -> Option<Value> {
     let written = value.as_str().filter(|_| value.absent);
-    let number = written.map_or(0, |text| {
+    let number = written.map_or(u64::from(value.span.start), |text| {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
         hasher.finish()

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use pn_acme::{AcmeError, StateDir};
 use pn_control::{Candidate, ControlError, FileProvider, LastGood, Loading, Provider, Refusal, Severity};
 use pn_model::{Model, NodePath, Runtime};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -68,7 +69,7 @@ impl First {
             Some(candidate) => {
                 let at = NodePath::of(["runtime", "state-dir"]);
                 let found = candidate.texts.finding(Severity::Error, &at, &error.to_string(), None);
-                ControlError::Refused(Refusal::at_start(vec![found])).into()
+                ControlError::Refused(Refusal::logged_at_start(vec![found])).into()
             }
             None => error.into(),
         }
@@ -80,11 +81,11 @@ impl First {
             tracing::warn!(file = %self.last_good.path().display(), "nothing to fall back to: {error:#}");
         }
         if let (Err(findings), None | Some(Err(_))) = (&self.loading.outcome, &self.fallback) {
-            return Err(ControlError::Refused(Refusal::at_start(findings.clone())).into());
+            return Err(ControlError::Refused(Refusal::logged_at_start(findings.clone())).into());
         }
         let opened = StateDir::open(&self.state_dir);
         if let (Err(findings), Err(_)) = (&self.loading.outcome, &opened) {
-            Refusal::at_start(findings.clone());
+            Refusal::logged_at_start(findings.clone());
         }
         let state = opened.map_err(|error| self.unusable(error))?;
         let Self { provider, loading, read_at, fallback, last_good, .. } = self;
@@ -98,7 +99,14 @@ fn state_dir(options: &Serve, runtime: &Runtime) -> Result<PathBuf> {
 }
 
 fn kept(inputs: &Inputs, last_good: &LastGood) -> Result<Loading> {
-    let kept = last_good.read_for(&inputs.inputs).context("it cannot be used")?;
+    let kept = match last_good.read_for(&inputs.inputs) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!(
+                "there is none; where the refused files do not tell `runtime.state-dir` any more, --state-dir does"
+            )
+        }
+        kept => kept.context("it cannot be used")?,
+    };
     match FileProvider::kept(&kept, inputs::env) {
         Some(provider) => Ok(provider.load()),
         None => bail!("it is damaged"),

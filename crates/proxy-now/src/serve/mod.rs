@@ -103,6 +103,7 @@ fn start(inputs: &Inputs, options: &crate::cli::Serve) -> Result<Serving> {
         publisher,
         provider: Box::new(first.provider),
         fallback: first.fallback,
+        started_with: model.runtime.clone(),
         factories: factories(lifecycle.draining())
             .with_builtin(Builtin::Api, Arc::new(Api(Arc::clone(&views))))
             .with_builtin(Builtin::Metrics, Arc::new(MetricsPage(views))),
