@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::Response;
 use pn_testkit::{
-    Origin, Proxy, RawClient, RawResponse, Reply, Session, TlsOptions, curl, request, wait_for, wait_until,
+    Origin, Proxy, RawClient, RawOrigin, RawResponse, Reply, Session, TlsOptions, curl, request, wait_for,
+    wait_until,
 };
 use proxy_now_e2e::{Front, Held, LISTENERS};
 
@@ -293,6 +294,30 @@ fn curl_undoes_every_encoding_over_every_protocol() {
             let size: usize = fields[3].parse().expect("a size");
             assert!(if coding.is_empty() { size == length } else { size < length / 4 }, "{what}");
             std::fs::remove_file(&body).ok();
+        }
+    }
+}
+
+/// `min-size` is one bound for all: a body without a length is looked at before its head goes out.
+#[test]
+fn a_small_response_of_unknown_length_is_not_encoded() {
+    let chunked = |length: usize| {
+        let body = text(length);
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n\
+             {length:x}\r\n{body}\r\n0\r\n\r\n"
+        )
+    };
+    for (length, coding) in [(500, ""), (5_000, "gzip")] {
+        let origin = RawOrigin::answering(chunked(length));
+        let config = behind("compress = {}")
+            .replace("respond = { body = \"ok\" }", &format!("to = \"http://{}\"", origin.addr()));
+        let proxy = Proxy::start(&config);
+        let ask = "GET / HTTP/1.1\r\nhost: app.test\r\naccept-encoding: gzip\r\n\r\n";
+        let response = RawClient::ask(proxy.addr("web"), ask);
+        assert_eq!((response.status, response.header("content-encoding")), (200, coding), "{length}");
+        if coding.is_empty() {
+            assert_eq!(response.text(), text(length));
         }
     }
 }

@@ -66,6 +66,10 @@ pub enum Flow {
     Dispatch(Box<Dispatch>),
     /// Call the async twin. From a twin itself it means `Continue`.
     Await,
+    /// On the way out, asked once a response: call `on_response` again when the body has ended, or so many bytes of it are
+    /// there, or it keeps them waiting. `ResponseContext::body_size` is known then where the body has ended. Anywhere else
+    /// it means `Continue`.
+    Gather(u64),
 }
 
 /// A request to another service in place of the one at hand.

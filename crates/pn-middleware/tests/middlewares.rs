@@ -244,6 +244,18 @@ fn compress() {
     check("gzip", &[text, ("cache-control", "no-transform")], long, "");
     check("gzip", &[("content-type", "text/event-stream")], long, "");
     check("gzip", &[("content-type", "application/grpc+proto")], long, "");
+    // Without a length, the beginning tells.
+    for (accept, fields, ended, asked, expected) in [
+        ("gzip", text, Some(9), Some(10), ""),
+        ("gzip", text, Some(10), Some(10), "gzip"),
+        ("gzip", text, None, Some(10), "gzip"),
+        ("", text, Some(9), None, ""),
+        ("gzip", ("content-type", "text/event-stream"), None, None, ""),
+    ] {
+        let outcome = rig.request("GET", "/", &[("accept-encoding", accept)]);
+        let (bytes, response) = rig.unsized_response(&outcome, &[fields], ended);
+        assert_eq!((bytes, &*header(&response, "content-encoding")), (asked, expected), "{accept} {ended:?}");
+    }
     let outcome = rig.request("GET", "/", &[("accept-encoding", "gzip")]);
     let response = rig.response(&outcome, 200, &[text, ("etag", "\"1\""), ("accept-ranges", "bytes")], long);
     assert_eq!(

@@ -46,6 +46,10 @@ pub const H2_SEND_BUFFER: usize = 64 << 10;
 pub const H2_STREAM_WINDOW: u32 = 256 << 10;
 /// HTTP/2 flow-control window of a connection.
 pub const H2_CONNECTION_WINDOW: u32 = 1 << 20;
+/// Bytes of a response body that are waited for before a middleware decides (`compress.min-size` beyond it counts as this).
+pub const GATHERED_BYTES: usize = 64 << 10;
+/// Pieces of such a beginning; smaller ones mean a body that drips.
+pub const GATHERED_PIECES: usize = 64;
 /// Middlewares on one route, its listener's and service's among them.
 pub const STACK: usize = 64;
 /// Depth of `split` in `split` and of chains in chains.

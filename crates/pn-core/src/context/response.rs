@@ -13,6 +13,7 @@ pub struct ResponseContext {
     status: StatusCode,
     headers: HeaderMap,
     body_size: Option<u64>,
+    gathered: bool,
     error: Option<ErrorKind>,
     body_filters: Vec<Box<dyn BodyFilter>>,
 }
@@ -27,7 +28,15 @@ impl ResponseContext {
         body_size: Option<u64>,
         error: Option<ErrorKind>,
     ) -> Self {
-        Self { request: request.into(), status, headers, body_size, error, body_filters: Vec::new() }
+        Self {
+            request: request.into(),
+            status,
+            headers,
+            body_size,
+            gathered: false,
+            error,
+            body_filters: Vec::new(),
+        }
     }
 
     /// Takes the response apart: request, status, fields, body filters in the order in which they apply.
@@ -40,7 +49,17 @@ impl ResponseContext {
         self.status = status;
         self.headers = headers;
         self.body_size = body_size;
+        self.gathered = false;
         self.body_filters.clear();
+    }
+}
+
+/// For the data plane, after `Flow::Gather`.
+impl ResponseContext {
+    /// The beginning of the body is there; with its size, all of it.
+    pub fn set_gathered(&mut self, body_size: Option<u64>) {
+        self.body_size = body_size;
+        self.gathered = true;
     }
 }
 
@@ -66,6 +85,11 @@ impl ResponseContext {
     /// Bytes of the body as the service sends it, where that is known.
     pub fn body_size(&self) -> Option<u64> {
         self.body_size
+    }
+
+    /// Whether `Flow::Gather` was answered already, so that nothing more can be learned of the size.
+    pub fn is_gathered(&self) -> bool {
+        self.gathered
     }
 
     /// Why the proxy itself answers, or `None` when a service does.

@@ -65,7 +65,7 @@ where
             match flow {
                 Flow::Respond(reply) => return Ok(respond(request, *reply)),
                 Flow::Dispatch(dispatch) => drop(request.extensions_mut().insert(*dispatch)),
-                Flow::Continue | Flow::Await => {}
+                Flow::Continue | Flow::Await | Flow::Gather(_) => {}
             }
             outward(middleware, env, inner.call(request).await?).await
         })
@@ -78,6 +78,12 @@ async fn outward(
     mut response: ResponseContext,
 ) -> Result<ResponseContext, ProxyError> {
     let mut flow = middleware.on_response(&mut response, env);
+    if matches!(flow, Flow::Gather(_)) {
+        // The body is out of reach here.
+        let size = response.body_size();
+        response.set_gathered(size);
+        flow = middleware.on_response(&mut response, env);
+    }
     if matches!(flow, Flow::Await) {
         (response, flow) = middleware.resume_response(response, env).await;
     }
@@ -90,7 +96,7 @@ async fn outward(
             response.extensions_mut().insert(*dispatch);
             Ok(response)
         }
-        Flow::Continue | Flow::Await => Ok(response),
+        Flow::Continue | Flow::Await | Flow::Gather(_) => Ok(response),
     }
 }
 

@@ -71,6 +71,10 @@ impl Middleware for CompressResponses {
         if !self.compressible(cx) {
             return Flow::Continue;
         }
+        let unknown = cx.body_size().is_none() && !cx.is_gathered() && self.min_size > 0;
+        if unknown && cx.request().extensions().get::<Accepted>().is_some() {
+            return Flow::Gather(self.min_size);
+        }
         // Caches must tell clients apart also where this one gets the plain body.
         cx.add_header(VARY, HeaderValue::from_static("accept-encoding"));
         let Some(Accepted(encoding)) = cx.extensions_mut().remove::<Accepted>() else {

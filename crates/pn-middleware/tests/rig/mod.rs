@@ -89,12 +89,28 @@ impl Rig {
         fields: &[(&str, &str)],
         body: &str,
     ) -> ResponseContext {
-        self.outward(outcome, status, fields, body).0
+        self.outward(outcome, status, fields, Some(body.len() as u64)).0
+    }
+
+    /// The same for a body of which the size is not known beforehand, once its beginning was waited for: `ended` is its
+    /// size if that was all of it. Also, for how many bytes it was to be waited.
+    pub(crate) fn unsized_response(
+        &self,
+        outcome: &Outcome,
+        fields: &[(&str, &str)],
+        ended: Option<u64>,
+    ) -> (Option<u64>, ResponseContext) {
+        let (mut cx, flow) = self.outward(outcome, 200, fields, None);
+        let Flow::Gather(bytes) = flow else { return (None, cx) };
+        cx.set_gathered(ended);
+        let flow = self.middleware().on_response(&mut cx, &TestEnv(Rc::clone(&self.clock)));
+        assert!(matches!(flow, Flow::Continue), "{flow:?}");
+        (Some(bytes), cx)
     }
 
     /// Service, target and status of what the middleware asks for in place of a response.
     pub(crate) fn dispatch(&self, outcome: &Outcome, status: u16) -> Option<(String, String, u16)> {
-        match self.outward(outcome, status, &[], "").1 {
+        match self.outward(outcome, status, &[], Some(0)).1 {
             Flow::Dispatch(dispatch) => Some((
                 dispatch.service.to_string(),
                 dispatch.path_and_query.unwrap_or_default(),
@@ -109,7 +125,7 @@ impl Rig {
         outcome: &Outcome,
         status: u16,
         fields: &[(&str, &str)],
-        body: &str,
+        size: Option<u64>,
     ) -> (ResponseContext, Flow) {
         // The request as it came once more, so that one outcome serves several responses.
         let given = outcome.cx.as_ref().unwrap_or_else(|| panic!("{outcome:?}"));
@@ -120,7 +136,6 @@ impl Rig {
             again.set_path(given.path()).unwrap();
         }
         let status = StatusCode::from_u16(status).unwrap();
-        let size = Some(body.len() as u64);
         let mut cx = ResponseContext::new(again.cx.unwrap(), status, map(fields), size, None);
         let flow = self.middleware().on_response(&mut cx, &TestEnv(Rc::clone(&self.clock)));
         (cx, flow)

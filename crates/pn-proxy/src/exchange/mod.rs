@@ -6,6 +6,7 @@ mod door;
 mod env;
 mod finish;
 mod forwarded;
+mod gather;
 mod hop;
 mod intake;
 mod max_forwards;

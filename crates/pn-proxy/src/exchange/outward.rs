@@ -66,7 +66,9 @@ impl Outward {
             match middleware.on_response(&mut self.context, env as &dyn Env) {
                 Flow::Continue => {}
                 Flow::Respond(reply) => self.replace(*reply),
-                flow @ (Flow::Await | Flow::Dispatch(_)) => return Some(Pause { at, flow }),
+                flow @ (Flow::Await | Flow::Dispatch(_) | Flow::Gather(_)) => {
+                    return Some(Pause { at, flow });
+                }
             }
         }
         None
@@ -75,11 +77,16 @@ impl Outward {
     async fn go_on(mut self, passed: &Passed<'_>, pause: Pause, env: &ExchangeEnv) -> Outcome {
         let mut next = Some(pause);
         while let Some(Pause { at, mut flow }) = next {
+            if let (Flow::Gather(bytes), Some(middleware)) = (&flow, passed.get(at)) {
+                let size = self.rest.source.gather(*bytes).await;
+                self.context.set_gathered(size);
+                flow = middleware.on_response(&mut self.context, env as &dyn Env);
+            }
             if let (Flow::Await, Some(middleware)) = (&flow, passed.get(at)) {
                 (self.context, flow) = middleware.resume_response(self.context, env).await;
             }
             match flow {
-                Flow::Continue | Flow::Await => {}
+                Flow::Continue | Flow::Await | Flow::Gather(_) => {}
                 Flow::Respond(reply) => self.replace(*reply),
                 Flow::Dispatch(dispatch) => self.fetch(&dispatch, env).await,
             }

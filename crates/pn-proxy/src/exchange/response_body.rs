@@ -2,6 +2,7 @@
 //! held is let go and it is counted and logged once.
 
 use super::finish::Finish;
+use super::gather::Gathered;
 use super::pipeline::Pipeline;
 use super::trailers;
 use crate::upstream::UpstreamBody;
@@ -27,6 +28,8 @@ pub(crate) struct ResponseBody {
 pub(crate) enum ResponseSource {
     Memory(Bytes),
     Upstream(UpstreamBody),
+    /// The beginning was waited for.
+    Gathered(Box<Gathered<UpstreamBody>>),
 }
 
 impl ResponseSource {
@@ -37,13 +40,34 @@ impl ResponseSource {
         match self {
             Self::Memory(bytes) => Some(bytes.len() as u64),
             Self::Upstream(body) => body.size_hint().exact(),
+            Self::Gathered(body) => body.left(),
         }
+    }
+
+    /// Waits for the beginning of a body whose size is not known. Returns the size if the body has ended by then.
+    pub(super) async fn gather(&mut self, wanted: u64) -> Option<u64> {
+        if self.size().is_some() {
+            return self.size();
+        }
+        let body = match std::mem::replace(self, Self::EMPTY) {
+            Self::Upstream(body) => body,
+            // Once is enough: a second middleware finds what the first one did.
+            other => {
+                *self = other;
+                return None;
+            }
+        };
+        let gathered = Gathered::new(body, wanted).await;
+        let whole = gathered.whole();
+        *self = Self::Gathered(Box::new(gathered));
+        whole
     }
 
     fn is_end(&self) -> bool {
         match self {
             Self::Memory(bytes) => bytes.is_empty(),
             Self::Upstream(body) => body.is_end_stream(),
+            Self::Gathered(body) => body.is_end(),
         }
     }
 
@@ -51,12 +75,15 @@ impl ResponseSource {
         match self {
             Self::Memory(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Memory(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Upstream(body) => Pin::new(body).poll_frame(cx).map_ok(|mut frame| {
-                frame.trailers_mut().map(trailers::sift);
-                frame
-            }),
+            Self::Upstream(body) => Pin::new(body).poll_frame(cx).map_ok(sifted),
+            Self::Gathered(body) => body.poll(cx).map_ok(sifted),
         }
     }
+}
+
+fn sifted(mut frame: Frame<Bytes>) -> Frame<Bytes> {
+    frame.trailers_mut().map(trailers::sift);
+    frame
 }
 
 impl ResponseBody {

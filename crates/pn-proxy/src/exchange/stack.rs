@@ -75,7 +75,7 @@ async fn inward_waiting<'g>(
 /// `None` when the next one is asked.
 fn decide<'g>(flow: Flow, middleware: &'g Arc<dyn Middleware>, passed: &mut Passed<'g>) -> Option<Verdict> {
     match flow {
-        Flow::Continue | Flow::Await => {
+        Flow::Continue | Flow::Await | Flow::Gather(_) => {
             passed.push(middleware);
             None
         }
