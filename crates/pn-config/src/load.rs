@@ -117,13 +117,14 @@ impl Front {
     pub(crate) fn finish(self, partial: Option<Model>, options: &LoadOptions<'_>) -> Loaded {
         let Self { sources, out, tree, resolved } = self;
         let runtime = lower::runtime(&resolved, &sources, options);
-        let diagnostics = sorted(out, &tree, &sources);
+        let mut diagnostics = sorted(out, &tree, &sources);
         let stands = |d: &Diagnostic| d.severity == Severity::Error || options.strict;
         let runs = !options.offline && !diagnostics.iter().any(stands);
         let model = if runs { partial.clone() } else { None };
         let read::Tree { files, directories, secrets, mut fetched, .. } = tree;
         fetched.retain(|secret| secret.expose().len() >= COVERED);
         fetched.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+        diagnostics.iter_mut().for_each(|found| cover_all(&fetched, found));
         Loaded {
             model,
             partial,
@@ -137,6 +138,18 @@ impl Front {
             fetched,
         }
     }
+}
+
+fn cover(fetched: &[Secret], text: &str) -> String {
+    let hide = |text: String, secret: &Secret| text.replace(secret.expose(), "***");
+    fetched.iter().fold(text.to_owned(), hide)
+}
+
+/// Whoever reports a value that is secret does not show it; this is for what was made of one, such as a path.
+fn cover_all(fetched: &[Secret], found: &mut Diagnostic) {
+    found.message = cover(fetched, &found.message);
+    found.help = found.help.as_ref().map(|help| cover(fetched, help));
+    found.labels.iter_mut().for_each(|label| label.text = cover(fetched, &label.text));
 }
 
 /// Leaves out what a syntax error led to, and sorts.
@@ -206,8 +219,7 @@ impl Loaded {
     /// A text of a later stage, which knows values and not where they came from, without what `${env:}` and `${file:}`
     /// stood for.
     pub fn cover(&self, text: &str) -> String {
-        let hide = |text: String, secret: &Secret| text.replace(secret.expose(), "***");
-        self.fetched.iter().fold(text.to_owned(), hide)
+        cover(&self.fetched, text)
     }
 
     /// Adds what a later stage found at a path.

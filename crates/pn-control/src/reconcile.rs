@@ -11,7 +11,7 @@ use pn_core::{
     CompileError, DataPlane, Factories, GraphPublisher, PrepareError, PrepareWarning, Prepared, RouterGraph,
     StateRegistry,
 };
-use pn_model::Runtime;
+use pn_model::{NodePath, Runtime};
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -254,7 +254,10 @@ impl Reconciler {
         built.changes.into_iter().for_each(|change| change());
         self.issuing.settle(&candidate.model);
         let now = SystemTime::now();
-        let pending_restart = pending_restart(&self.started_with, &candidate.model.runtime);
+        let pending_restart = pending_restart(&self.started_with, &candidate.model.runtime)
+            .iter()
+            .map(|text| candidate.texts.finding(Severity::Warning, &NodePath::default(), text, None).message)
+            .collect();
         let model = Arc::clone(&candidate.model);
         let entry = Entry {
             generation,
@@ -316,7 +319,7 @@ fn add_new(warnings: &mut Vec<Finding>, prepared: Vec<PrepareWarning>, candidate
 }
 
 fn nowhere(message: &str, help: &str) -> Finding {
-    Finding::unplaced(Severity::Error, &pn_model::NodePath::default(), message, Some(help))
+    Finding::unplaced(Severity::Error, &NodePath::default(), message, Some(help))
 }
 
 fn pending_restart(running: &Runtime, wanted: &Runtime) -> Vec<String> {

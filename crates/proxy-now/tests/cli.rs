@@ -175,6 +175,17 @@ fn configurations_are_judged() {
             1,
             &["2 errors"],
         ),
+        (
+            &["check", "-"],
+            "[sites.\"a.localhost\"]\nto = \"s\"\nuse = [\"m\"]\n[services.s]\nsplit = { b = 1 }\n[middlewares.m]\nbasic-auth = { users = [\"amy\"] }\n[sites.\"b.localhost\"]\nto = \"s\"\ntls-policy = \"p\"\n[tls-policies.p]\ncipher-suites = [\"X\"]\n",
+            1,
+            &[
+                "there is no service `b`",
+                "written `name:hash`",
+                "`tls-policies.p.cipher-suites[0]`",
+                "3 errors",
+            ],
+        ),
         (&["check", "pipe"], "", 1, &["pipe", "not a file", "`-`"]),
         (
             &["reverse-proxy", "--from", "http://app.localhost", "--to", "http://127.0.0.1:1"],
@@ -347,8 +358,16 @@ fn check_covers_what_came_from_outside() {
             "[sites.\"a.localhost\"]\nto = \"@ping\"\ncertificate = [{ cert = \"/tmp/${file:secret}\", key = \"/tmp/${file:secret}\" }]\n",
         ),
     ]);
-    for format in ["human", "json"] {
-        let ran = run(dir.path(), &["check", "--format", format, "site.toml"], "");
+    std::fs::create_dir(dir.path().join("SuperSecretVal123")).unwrap();
+    std::fs::write(dir.path().join("SuperSecretVal123/users"), "no hash").unwrap();
+    let door =
+        "use = [\"door\"]\n[middlewares.door]\nbasic-auth = { users-file = \"${file:secret}/users\" }\n";
+    std::fs::write(dir.path().join("door.toml"), format!("[sites.\"a.localhost\"]\nto = \"@ping\"\n{door}"))
+        .unwrap();
+    for (file, format) in
+        [("site.toml", "human"), ("site.toml", "json"), ("door.toml", "human"), ("door.toml", "json")]
+    {
+        let ran = run(dir.path(), &["check", "--format", format, file], "");
         let all = ran.out + &ran.err;
         assert!(ran.code == 1 && all.contains("***") && !all.contains("SuperSecret"), "{all}");
     }

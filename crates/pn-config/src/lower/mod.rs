@@ -49,6 +49,7 @@ pub(crate) fn model(
     rules::lower(&mut cx);
     listeners::connect(&mut cx);
     checks::run(&mut cx);
-    users::read(&mut cx.model, options);
+    let refused = cx.has_errors();
+    users::read(&mut cx.model, options, refused);
     Some(cx.model)
 }

@@ -259,7 +259,9 @@ fn split(cx: &mut Context<'_>, node: &Node) -> Option<Split> {
     }
     if value.as_table()?.is_empty() {
         cx.error("invalid-value", value.span, "a split between no services", "name at least one");
-    } else if !targets.is_empty() && targets.iter().all(|(_, weight)| *weight == 0) {
+    } else if targets.len() == value.as_table()?.iter().count()
+        && targets.iter().all(|(_, weight)| *weight == 0)
+    {
         cx.error(
             "zero-weights",
             value.span,
@@ -267,7 +269,8 @@ fn split(cx: &mut Context<'_>, node: &Node) -> Option<Split> {
             "give one a weight",
         );
     }
-    Some(Split { targets, sticky: sticky(cx, &node.table) })
+    let sticky = sticky(cx, &node.table);
+    (!targets.is_empty()).then_some(Split { targets, sticky })
 }
 
 fn respond(cx: &mut Context<'_>, table: &Table) -> Option<Respond> {

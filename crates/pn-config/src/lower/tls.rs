@@ -54,7 +54,8 @@ fn policy(cx: &mut Context<'_>, node: &Node) -> TlsPolicy {
 
 /// A version for which no suite is left would refuse every client that needs it.
 fn check_suites(cx: &mut Context<'_>, node: &Node, policy: &TlsPolicy) {
-    if policy.cipher_suites.is_empty() {
+    // What stands in for an unknown suite is of no version in particular.
+    if policy.cipher_suites.is_empty() || node.table.items("cipher-suites").iter().any(|item| item.absent) {
         return;
     }
     let of_1_2 = |suite: &String| suite.starts_with("TLS_ECDHE_");

@@ -233,11 +233,12 @@ pub(crate) fn stand_in(ty: &Type, span: Span) -> Option<Value> {
 /// for itself wherever it is written, so that `diff` finds no difference in it.
 pub(super) fn stand_in_for(ty: &Type, value: &Value) -> Option<Value> {
     let written = value.as_str().filter(|_| value.absent);
-    let number = written.map_or(u64::from(value.span.start), |text| {
+    let hash = |text: &str| {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
         hasher.finish()
-    });
+    };
+    let number = written.map_or_else(|| u64::from(value.span.start), hash);
     named_stand_in(ty, value.span, number)
 }
 
