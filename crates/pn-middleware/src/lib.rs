@@ -9,6 +9,8 @@ mod errors;
 mod headers;
 mod in_flight;
 mod ip_allow;
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 mod prefix;
 mod rate_limit;
 mod redirect;

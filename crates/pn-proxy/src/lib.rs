@@ -6,6 +6,8 @@ mod builtin;
 mod conn;
 mod cx;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 mod listener;
 mod metrics;
 mod plane;

@@ -121,6 +121,20 @@ fn bad(line: usize, why: &str) -> BuildError {
     BuildError::new(["basic-auth"], format!("line {line} of the users cannot be read: {why}"))
 }
 
+/// Nothing is shown of a hash, and checking a password against whatever was taken comes to an end.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn law(text: &str) {
+    let Ok(users) = Users::parse(std::iter::once(text)) else { return };
+    assert!(users.is_empty() || !users.fingerprint().is_empty());
+    for hash in users.by_name.values().chain([users.decoy()]) {
+        assert_eq!(format!("{hash:?}"), "***");
+        // What bcrypt costs is its purpose.
+        if !matches!(hash, Hash::Bcrypt(_)) {
+            assert!(!hash.verify("\u{1}no password of anybody"));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,9 @@
 
 mod htpasswd;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use htpasswd::law as htpasswd_law;
+
 use crate::Built;
 use base64::Engine;
 use htpasswd::{Hash, Users};

@@ -13,6 +13,8 @@ mod tls;
 mod watch;
 
 pub(crate) use proxy_header::Ends;
+#[cfg(any(test, fuzzing))]
+pub(crate) use proxy_header::law as proxy_header_law;
 pub(crate) use pulse::Pulse;
 pub(crate) use refusal::Told as ToldRefusals;
 pub(crate) use socket::{Io, Socket, Stream};

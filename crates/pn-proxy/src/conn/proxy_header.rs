@@ -117,6 +117,20 @@ fn is_whole(bytes: &[u8]) -> bool {
     }
 }
 
+/// Whatever is found early stays true, and a header lies within its bounds.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn law(bytes: &[u8]) {
+    let whole = find(bytes);
+    if let Found::Header(length, _) = whole {
+        let bound = if bytes.starts_with(V1) { V1_BYTES } else { PROXY_HEADER_BYTES };
+        assert!(length <= bytes.len() && length <= bound, "{length}: {bytes:?}");
+    }
+    for end in 0..bytes.len() {
+        let part = find(bytes.get(..end).unwrap_or_default());
+        assert!(part == Found::Partial || part == whole, "{end}: {part:?}, then {whole:?}: {bytes:?}");
+    }
+}
+
 fn malformed() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "malformed or missing PROXY header")
 }

@@ -42,6 +42,17 @@ fn port(after: &str) -> Option<Option<u16>> {
     }
 }
 
+/// What is taken is in one form, which is taken again for the same.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn law(bytes: &[u8]) {
+    let Some(first) = Authority::parse(bytes) else { return };
+    assert!(!first.host.bytes().any(|byte| byte.is_ascii_uppercase()), "{first:?}");
+    let (open, close) = if first.host.contains(':') { ("[", "]") } else { ("", "") };
+    let port = first.port.map(|port| format!(":{port}")).unwrap_or_default();
+    let again = Authority::parse(format!("{open}{}{close}{port}", first.host).as_bytes());
+    assert_eq!(again.as_ref(), Some(&first), "{bytes:?}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -234,6 +234,28 @@ fn via(version: Version) -> &'static str {
     }
 }
 
+/// Who is not trusted is not believed, and each name is told once, Forwarded in a form that reads back.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn law(list: &[u8], forwarded: Option<&[u8]>, is_trusted: bool) {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [(FOR, Some(list)), (FORWARDED, forwarded)] {
+        headers
+            .extend(value.and_then(|value| HeaderValue::from_bytes(value).ok()).map(|value| (name, value)));
+    }
+    let peer = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+    let trusted: Vec<IpNet> = is_trusted.then(|| IpNet::from(peer)).into_iter().collect();
+    let client = client(&mut headers, true, peer, false, &trusted);
+    assert!(is_trusted || client.ip == peer);
+    let host = HeaderValue::from_static("a.example:8080");
+    tell(&mut headers, &Told::default(), client, peer, &host, None, Version::HTTP_11);
+    for name in [FOR, FORWARDED, HOST, PROTO, PORT, REAL_IP] {
+        assert_eq!(headers.get_all(&name).iter().count(), 1, "{name}");
+    }
+    // The list may have been as long as is read.
+    let hops = forwarded.unwrap_or_default().iter().filter(|&&byte| byte == b',').count();
+    assert!(hops + 1 >= MAX_HOPS || rfc7239::read(&headers).is_some(), "{headers:?}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,7 +24,11 @@ mod trailers;
 mod tunnel;
 mod websocket;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use authority::law as authority_law;
 pub(crate) use forwarded::Told;
+#[cfg(any(test, fuzzing))]
+pub(crate) use forwarded::law as forwarded_law;
 pub(crate) use intake::HYPER_HEAD_MIN;
 pub(crate) use request_body::RequestBody;
 pub(crate) use response_body::ResponseBody;
