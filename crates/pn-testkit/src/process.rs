@@ -283,7 +283,12 @@ impl Output {
     fn wait_for(&self, needle: &str, is_over: impl Fn() -> bool) -> bool {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let over = is_over() || Instant::now() > deadline;
+            let ended = is_over();
+            if ended {
+                // What it printed last may be on its way still.
+                self.wait_for_end();
+            }
+            let over = ended || Instant::now() > deadline;
             let kept = self.kept();
             if text(&kept.both).contains(needle) {
                 return true;
