@@ -1,9 +1,12 @@
 //! HTTP/2: one connection for many, limits, and servers that leave.
 
 use super::bench::{Bench, get, on_worker, post, server, with_header};
+use crate::upstream::Upstreams;
 use pn_core::ErrorKind;
 use pn_testkit::{Origin, RawOrigin, h2};
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 const SETTINGS: u8 = 4;
 const HEADERS: u8 = 1;
@@ -34,6 +37,33 @@ fn requests_share_a_connection_and_carry_what_http_2_has() {
         let whole = bench.get("/chunked/3").await.unwrap();
         assert_eq!(whole.body, "chunk 0\nchunk 1\nchunk 2\n");
         assert_eq!(whole.trailers.unwrap().get("x-count").unwrap(), "3");
+    });
+}
+
+/// A worker that has no connection at all gets one though another's is in use without a pause.
+#[test]
+fn a_shared_connection_makes_way_for_a_worker_that_has_none() {
+    let origin = Origin::h2c();
+    on_worker(async {
+        let shares = Arc::default();
+        let worker = |index| {
+            let mut bench = Bench::with(vec![server(format!("h2c://{}", origin.addr()))], |node| {
+                let mut transport = pn_model::Transport::built_in();
+                transport.pool.connections_per_server = 1;
+                transport.timeouts.connect = Duration::from_secs(10);
+                node.transport = transport.into();
+            });
+            bench.upstreams = Upstreams::new(index, 2, Arc::clone(&shares));
+            bench
+        };
+        let (one, two) = (worker(0), worker(1));
+        for bench in [&one, &two, &one, &two] {
+            assert_eq!(bench.get("/").await.unwrap().status, 200);
+        }
+        let asked = (0..20).map(|at| if at % 5 == 0 { one.get("/slow/20") } else { two.get("/slow/20") });
+        for whole in futures_util::future::join_all(asked).await {
+            assert_eq!(whole.unwrap().status, 200);
+        }
     });
 }
 
