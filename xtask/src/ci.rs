@@ -24,7 +24,7 @@ const STEPS: &[Step] = &[
     ("tests", || suite::rooms(&[])),
     ("documentation tests", suite::documentation),
     ("end-to-end tests", || suite::end_to_end(&[])),
-    ("soak", || soak::run(SOAK_RELOADS)),
+    ("soak", || soak::run(SOAK_RELOADS, 0)),
 ];
 
 pub(crate) fn run(with_setup: bool) -> Result<()> {

@@ -55,6 +55,9 @@ enum Task {
         /// How many reloads
         #[arg(long, default_value_t = 200)]
         reloads: u32,
+        /// Milliseconds between them
+        #[arg(long, default_value_t = 0)]
+        pause: u32,
     },
     /// Measure: without more, the micro-benchmarks
     Bench {
@@ -83,7 +86,7 @@ fn main() -> ExitCode {
         Task::Ci { no_setup } => ci::run(!no_setup),
         Task::Test { no_e2e, filter } => suite::all(!no_e2e, &filter),
         Task::Tidy => tidy::run().and_then(|()| arrows::run()),
-        Task::Soak { reloads } => soak::run(reloads),
+        Task::Soak { reloads, pause } => soak::run(reloads, pause),
         Task::Bench { bench } => bench::run(bench),
         Task::Docs { check } => docs::run(check),
         Task::Fuzz { seconds, targets } => fuzz::run(seconds, &targets),

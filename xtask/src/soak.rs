@@ -5,10 +5,10 @@ use anyhow::Result;
 use crate::process::{MINUTE, cargo, run as run_command};
 use crate::suite::build_binary;
 
-pub(crate) fn run(reloads: u32) -> Result<()> {
+pub(crate) fn run(reloads: u32, pause: u32) -> Result<()> {
     build_binary()?;
-    let reloads = reloads.to_string();
-    let arguments =
-        ["run", "--quiet", "--package", "proxy-now-e2e", "--bin", "soak", "--", "--reloads", &reloads];
+    let (reloads, pause) = (reloads.to_string(), pause.to_string());
+    let soak = ["run", "--quiet", "--package", "proxy-now-e2e", "--bin", "soak", "--"];
+    let arguments = [&soak[..], &["--reloads", &reloads, "--pause", &pause]].concat();
     run_command(&mut cargo(&arguments), 30 * MINUTE)
 }

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<String> {
-    let reloads = reloads()?;
+    let Asked { reloads, pause } = asked()?;
     let world = World::start();
     let mut proxy = world.proxy();
     let loads = Loads::start(&proxy, &world);
@@ -48,6 +48,7 @@ fn run() -> Result<String> {
             (Reload::Refused(_), true) => refused += 1,
             (outcome, _) => bail!("reload {round}: {outcome:?}"),
         }
+        std::thread::sleep(pause);
         if round == WARM.min(reloads) {
             warm = proxy.peer().resident_kib();
         }
@@ -70,13 +71,25 @@ fn run() -> Result<String> {
     ))
 }
 
-fn reloads() -> Result<u32> {
+struct Asked {
+    reloads: u32,
+    /// After each reload, so that connections of every generation live on beside the next ones.
+    pause: Duration,
+}
+
+fn asked() -> Result<Asked> {
+    let mut asked = Asked { reloads: 200, pause: Duration::ZERO };
     let mut arguments = std::env::args().skip(1);
-    match (arguments.next().as_deref(), arguments.next()) {
-        (None, _) => Ok(200),
-        (Some("--reloads"), Some(number)) => number.parse().context("--reloads takes a number"),
-        _ => bail!("usage: soak [--reloads N]"),
+    while let Some(name) = arguments.next() {
+        let number = arguments.next().with_context(|| format!("{name} takes a number"))?.parse();
+        let number = number.with_context(|| format!("{name} takes a number"))?;
+        match name.as_str() {
+            "--reloads" => asked.reloads = number,
+            "--pause" => asked.pause = Duration::from_millis(number.into()),
+            _ => bail!("usage: soak [--reloads N] [--pause MILLISECONDS]"),
+        }
     }
+    Ok(asked)
 }
 
 fn ratio(end: u64, warm: u64) -> f64 {
