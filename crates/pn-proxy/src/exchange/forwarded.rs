@@ -148,6 +148,9 @@ struct Words {
     forwarded: HeaderValue,
 }
 
+/// Fields that tell an upstream.
+const TOLD: usize = 7;
+
 /// Tells the upstream where the request came from.
 pub(crate) fn tell(
     headers: &mut HeaderMap,
@@ -159,6 +162,8 @@ pub(crate) fn tell(
     version: Version,
 ) {
     let words = told.words(peer, client.scheme, host, local_port);
+    // Room for all of them at once.
+    headers.reserve(TOLD);
     if client.trusted {
         append(headers, FOR, &words.address);
         append(headers, FORWARDED, &words.forwarded);

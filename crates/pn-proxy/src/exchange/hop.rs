@@ -35,12 +35,24 @@ pub(crate) fn strip(headers: &mut HeaderMap, present: Present) {
     if present.has(present::CONNECTION) {
         strip_listed(headers);
     }
+    if !present.has(ANY) {
+        return;
+    }
     for (bit, name) in HOP_BY_HOP {
         if present.has(bit) {
             headers.remove(name);
         }
     }
 }
+
+const ANY: u16 = present::CONNECTION
+    | present::KEEP_ALIVE
+    | present::PROXY_CONNECTION
+    | present::TE
+    | present::TRANSFER_ENCODING
+    | present::UPGRADE
+    | present::PROXY_AUTHENTICATE
+    | present::PROXY_AUTHORIZATION;
 
 const HOP_BY_HOP: [(u16, HeaderName); 8] = [
     (present::CONNECTION, CONNECTION),

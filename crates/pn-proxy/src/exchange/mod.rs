@@ -40,6 +40,7 @@ use http::request::Parts;
 use http::{HeaderValue, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
+use intake::Intake;
 use pn_core::graph::{ListenerNode, RouteNode, ServiceId};
 use pn_core::{Current, Dispatch, ErrorKind, ProxyError, RequestContext};
 use request_body::{Pace, Tally};
@@ -90,16 +91,26 @@ impl Begun {
         let Some(listener) = conn.listener(&current) else {
             return Err(Box::new(finishing.refuse(&ProxyError::new(ErrorKind::Overloaded))));
         };
-        let (mut cx, mut delivery, door) = open(parts, conn, &current, listener).map_err(|error| {
+        let (mut cx, asked, door) = open(parts, conn, &current, listener).map_err(|error| {
             report(&error, None);
             Box::new(finishing.refuse(&error))
         })?;
         // The body of an extended CONNECT is the tunnel itself.
-        if delivery.upgrade.is_none() {
+        let body = if asked.upgrade.is_none() {
             let (timeouts, limits) = (&listener.spec.timeouts, &listener.spec.limits);
             let pace = Pace { idle: timeouts.body_idle, min_rate: limits.body_min_rate };
-            delivery.body = RequestBody::new(incoming, pace, &tally);
-        }
+            RequestBody::new(incoming, pace, &tally)
+        } else {
+            RequestBody::from_memory(bytes::Bytes::new())
+        };
+        let delivery = Box::new(Delivery {
+            host: asked.host,
+            upgrade: asked.upgrade,
+            trailers: asked.trailers,
+            expects: asked.expects,
+            keep_head: true,
+            body,
+        });
         websocket::complete(&mut cx, &conn.worker.env, delivery.upgrade.as_ref());
         let env = ExchangeEnv {
             worker: Rc::clone(&conn.worker),
@@ -125,7 +136,15 @@ impl Begun {
     }
 }
 
-type Opened = (Box<RequestContext>, Box<Delivery>, Door);
+/// What a head says beside the context.
+struct Asked {
+    host: HeaderValue,
+    upgrade: Option<HeaderValue>,
+    trailers: bool,
+    expects: bool,
+}
+
+type Opened = (Box<RequestContext>, Asked, Door);
 
 /// From hyper's head to a context at the right door.
 fn open(
@@ -150,15 +169,8 @@ fn open(
         Door::Route(_) if !goes_on => Door::Reply(Box::new(max_forwards::answer(cx.method())?)),
         door => door,
     };
-    let delivery = Box::new(Delivery {
-        host: intake.host,
-        upgrade: intake.upgrade,
-        trailers: intake.trailers,
-        expects: intake.expects,
-        keep_head: true,
-        body: RequestBody::from_memory(bytes::Bytes::new()),
-    });
-    Ok((cx, delivery, door))
+    let Intake { host, upgrade, trailers, expects, .. } = intake;
+    Ok((cx, Asked { host, upgrade, trailers, expects }, door))
 }
 
 /// What a unix socket's peer counts as.

@@ -3,8 +3,8 @@
 use super::scratch;
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, DATE, EXPECT, HOST,
+    HeaderMap, HeaderName, HeaderValue, SERVER, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode, response};
@@ -66,7 +66,7 @@ impl<'a> Asked<'a> {
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let mut head = HeadWriter::request(out, self.method, self.target.into());
-        head.field(known(Known::Host), self.host.into());
+        head.field(const { Name::from_static("host") }, self.host.into());
         for (name, value) in self.headers {
             if !is_ours(name) {
                 head.field(name.into(), value.into());
@@ -74,24 +74,24 @@ impl<'a> Asked<'a> {
         }
         // HTTP/2 clients may send cookies in pieces, which HTTP/1.1 has no words for (RFC 9113 section 8.2.3).
         let cookies = self.headers.get_all(COOKIE).iter().map(Value::from);
-        head.joined(known(Known::Cookie), cookies, Value::from_static("; "));
+        head.joined(const { Name::from_static("cookie") }, cookies, Value::from_static("; "));
         head.framing(self.framing());
         if self.expect {
-            head.field(known(Known::Expect), Value::from_static("100-continue"));
+            head.field(const { Name::from_static("expect") }, Value::from_static("100-continue"));
         }
         if self.te_trailers {
-            head.field(known(Known::Te), Value::from_static("trailers"));
+            head.field(const { Name::from_static("te") }, Value::from_static("trailers"));
         }
         match self.upgrade {
             Some(protocol) => {
-                head.field(known(Known::Connection), Value::from_static("upgrade"));
-                head.field(known(Known::Upgrade), protocol.into());
+                head.field(const { Name::from_static("connection") }, Value::from_static("upgrade"));
+                head.field(const { Name::from_static("upgrade") }, protocol.into());
             }
             None if self.te_trailers => {
-                head.field(known(Known::Connection), Value::from_static("te"));
+                head.field(const { Name::from_static("connection") }, Value::from_static("te"));
             }
             None if self.close => {
-                head.field(known(Known::Connection), Value::from_static("close"));
+                head.field(const { Name::from_static("connection") }, Value::from_static("close"));
             }
             None => {}
         }
@@ -102,10 +102,6 @@ impl<'a> Asked<'a> {
 /// Written by rules of their own.
 fn is_ours(name: &HeaderName) -> bool {
     [HOST, COOKIE, CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT, TE, CONNECTION, UPGRADE].contains(name)
-}
-
-fn known(known: Known) -> Name<'static> {
-    Name::known(known).unwrap_or(Name::from_static("x-unknown"))
 }
 
 /// The head at the beginning of `input`. `None` when it is not all there. An interim one comes without its fields.
@@ -129,9 +125,11 @@ fn end_to_end(input: &[u8], head: &ResponseHead, fields: &Fields) -> Result<Head
     // A copy of its own: who holds a field must not hold all that was read along with it.
     let bytes = Bytes::copy_from_slice(input.get(..head.len).unwrap_or_default());
     let mut headers = HeaderMap::with_capacity(fields.len());
+    let mut lengths = 0;
     for field in fields.iter() {
         let length = field.known == Known::ContentLength;
-        let repeated = length && headers.contains_key(CONTENT_LENGTH);
+        lengths += u32::from(length);
+        let repeated = length && lengths > 1;
         let switches = head.status == StatusCode::SWITCHING_PROTOCOLS && field.known == Known::Upgrade;
         if repeated || !(switches || fields.is_end_to_end(&bytes, field, head.connection)) {
             continue;
@@ -139,10 +137,27 @@ fn end_to_end(input: &[u8], head: &ResponseHead, fields: &Fields) -> Result<Head
         let value = field.value.slice(&bytes);
         let value = if length { first_of_list(&value) } else { value };
         let value = HeaderValue::from_maybe_shared(value).map_err(|_| Refusal::FieldValue)?;
-        let name = HeaderName::from_bytes(field.name.of(&bytes)).map_err(|_| Refusal::FieldName)?;
+        let name = match usual(field.known) {
+            Some(name) => name,
+            None => HeaderName::from_bytes(field.name.of(&bytes)).map_err(|_| Refusal::FieldName)?,
+        };
         headers.append(name, value);
     }
     Ok(headers)
+}
+
+/// Names that nearly every response has, which need not be looked up again.
+fn usual(known: Known) -> Option<HeaderName> {
+    Some(match known {
+        Known::CacheControl => CACHE_CONTROL,
+        Known::ContentEncoding => CONTENT_ENCODING,
+        Known::ContentLength => CONTENT_LENGTH,
+        Known::ContentType => CONTENT_TYPE,
+        Known::Date => DATE,
+        Known::Server => SERVER,
+        Known::SetCookie => SET_COOKIE,
+        _ => return None,
+    })
 }
 
 /// Equal lengths may come as a list (RFC 9112 section 6.3); the parser has seen to it that they are equal.
