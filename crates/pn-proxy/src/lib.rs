@@ -14,6 +14,7 @@ mod plane;
 #[cfg(test)]
 mod tests;
 mod upstream;
+mod wire;
 mod worker;
 
 pub use builtin::{Ping, Whoami};

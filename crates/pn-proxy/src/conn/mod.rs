@@ -1,6 +1,7 @@
 //! Connections: from an accepted socket to requests. PROXY header, TLS, which HTTP; then `serve`.
 
 mod detect;
+mod h1;
 mod proxy_header;
 mod pulse;
 mod refusal;
@@ -12,6 +13,7 @@ mod tie;
 mod tls;
 mod watch;
 
+pub(crate) use h1::{BodyFault, ClientBody, Piece, Upgraded};
 pub(crate) use proxy_header::Ends;
 #[cfg(any(test, fuzzing))]
 pub(crate) use proxy_header::law as proxy_header_law;

@@ -1,20 +1,19 @@
-//! HTTP over an open connection: hyper's settings, and how connections end.
+//! HTTP over an open connection: our own for HTTP/1.1, hyper's settings for HTTP/2, and how connections end.
 //!
-//! What hyper keeps from the exchange, so that nothing here can refuse it (RFC 9112): `Content-Length` beside
-//! `Transfer-Encoding`, of which it drops the former; several equal `Content-Length` fields, which it makes one; a bare
-//! LF at the end of a line. Requests are rebuilt, so that no upstream sees any of it. The bounds on HTTP/2 floods other
-//! than those set below are the h2 crate's own: continuations by the size of a head, empty frames by a budget, and one
-//! answer owed at a time to SETTINGS and PING, with nothing read until the client has taken it.
+//! The bounds on HTTP/2 floods other than those set below are the h2 crate's own: continuations by the size of a head,
+//! empty frames by a budget, and one answer owed at a time to SETTINGS and PING, with nothing read until the client has
+//! taken it.
 
 use super::LINGER;
+use super::h1::{Outcome, Talk};
 use super::pulse::Overdue;
 use super::service::answer;
 use super::socket::Io;
 use super::stall::StreamExec;
 use super::watch::{self, Ended};
 use crate::cx::ConnCx;
-use crate::exchange::HYPER_HEAD_MIN;
-use hyper::server::conn::{http1, http2};
+use crate::exchange::Inbound;
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pn_model::limits;
@@ -25,8 +24,6 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// hyper keeps so many fields on the stack; more cost two allocations a request.
-const FIELDS_ON_STACK: u32 = 100;
 /// An HTTP/2 client that answers no ping for so long is gone, though its network never said so.
 const PING_INTERVAL: Duration = Duration::from_secs(60);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -35,41 +32,30 @@ const REQUEST_TIMEOUT: &[u8] =
 
 pub(crate) async fn h1(io: Io, conn: Rc<ConnCx>) {
     conn.pulse.begin_http(true);
-    let own = Rc::clone(&conn);
-    let service = service_fn(move |request| answer(&own, request));
-    // As small as it can be: an idle connection holds this future for hours.
-    let mut http = h1_builder(&conn.limits).serve_connection(TokioIo::new(io), service).with_upgrades();
-    let close = |http: Pin<&mut _>| http1::UpgradeableConnection::graceful_shutdown(http);
-    let ended = watch::run(Pin::new(&mut http), close, &conn.tie, &conn.pulse, conn.timeouts).await;
-    let farewell = match &ended {
-        Ended::Http(Ok(())) => conn.closes().then_some(&[][..]),
-        Ended::Http(Err(error)) => error.is_parse().then_some(&[][..]),
+    let talk = Talk::new(io, &conn);
+    let (wire, closing) = (talk.wire(), talk.closing());
+    let ended = {
+        let mut talk = pin!(talk.run());
+        watch::run(talk.as_mut(), |_| closing.set(true), &conn.tie, &conn.pulse, conn.timeouts).await
+    };
+    tracing::debug!(?ended, "connection ended");
+    let farewell = match ended {
+        Ended::Http(Outcome::Parting) => Some(&[][..]),
+        Ended::Http(Outcome::Over) => conn.closes().then_some(&[][..]),
         Ended::Overdue(Overdue::Head) => Some(REQUEST_TIMEOUT),
         Ended::Overdue(_) | Ended::Cut => None,
     };
-    tracing::debug!(?ended, "connection ended");
     // Nothing is left of a connection that became a tunnel.
-    if let (Some(farewell), Some(parts)) = (farewell, http.into_parts()) {
-        Box::pin(part(parts.io.into_inner(), farewell, conn)).await;
+    let io = wire.borrow_mut().io.take();
+    if let (Some(farewell), Some(io)) = (farewell, io) {
+        Box::pin(part(io, farewell, conn)).await;
     }
-}
-
-fn h1_builder(limits: &ListenerLimits) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    // Heads are timed by the connection's watch. An end of input in the middle of a response means that the client
-    // has gone, and its upstream request is given up.
-    builder.header_read_timeout(None).half_close(false);
-    builder.max_header_size(limits.header_bytes.max(HYPER_HEAD_MIN) as usize);
-    if limits.headers > FIELDS_ON_STACK {
-        builder.max_headers(limits.headers as usize);
-    }
-    builder
 }
 
 pub(crate) async fn h2(io: Io, conn: Rc<ConnCx>) {
     conn.pulse.begin_http(false);
     let own = Rc::clone(&conn);
-    let service = service_fn(move |request| answer(&own, request));
+    let service = service_fn(move |request: http::Request<_>| answer(&own, request.map(Inbound::Hyper)));
     let executor = StreamExec(Rc::clone(&conn));
     let mut http = pin!(h2_builder(executor, &conn.limits).serve_connection(TokioIo::new(io), service));
     let close = |http: Pin<&mut _>| http2::Connection::graceful_shutdown(http);
@@ -103,10 +89,8 @@ fn h2_builder(executor: StreamExec, limits: &ListenerLimits) -> http2::Builder<S
 /// Below TLS: what comes is not worth decrypting.
 async fn part(mut io: Io, farewell: &[u8], conn: Rc<ConnCx>) {
     let last = async {
-        if !farewell.is_empty() {
-            io.write_all(farewell).await?;
-            io.shutdown().await?;
-        }
+        io.write_all(farewell).await?;
+        io.shutdown().await?;
         if conn.pulse.at_eof() || conn.tie.is_cut() {
             return Ok(());
         }

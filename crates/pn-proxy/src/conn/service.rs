@@ -1,12 +1,12 @@
-//! Between hyper and the exchange: sees a request begin, and the last piece of its response go.
+//! Between connections and the exchange: sees a request begin, and the last piece of its response go.
 
 use super::stall::Stall;
 use crate::cx::ConnCx;
-use crate::exchange::{self, ResponseBody};
+use crate::exchange::{self, Inbound, ResponseBody};
 use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+use pn_core::ProxyError;
 use pn_model::limits;
 use std::convert::Infallible;
 use std::future::Future;
@@ -21,7 +21,7 @@ const PIECE: usize = limits::H2_SEND_BUFFER;
 /// Answers one request of a connection. For HTTP/2 the stream that hyper spawns next is watched for stalls.
 pub(crate) fn answer(
     conn: &Rc<ConnCx>,
-    request: Request<Incoming>,
+    request: Request<Inbound>,
 ) -> impl Future<Output = Result<Response<Tracked>, Infallible>> + use<> {
     let serving = Serving::new(conn);
     let stall = (request.version() == Version::HTTP_2).then(|| conn.watch_stream());
@@ -30,6 +30,17 @@ pub(crate) fn answer(
         let response = exchange::serve(request, conn).await;
         Ok(response.map(|body| Tracked { body, rest: Bytes::new(), stall, _serving: serving }))
     }
+}
+
+/// Answers what is no request.
+pub(crate) fn refuse(conn: &Rc<ConnCx>, error: &ProxyError) -> Response<Tracked> {
+    let serving = Serving::new(conn);
+    exchange::refuse(conn, error).map(|body| Tracked {
+        body,
+        rest: Bytes::new(),
+        stall: None,
+        _serving: serving,
+    })
 }
 
 /// A request that is being served, until its response has gone or was given up.

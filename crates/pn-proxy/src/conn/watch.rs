@@ -12,8 +12,8 @@ use tokio::time::{Sleep, sleep_until};
 
 /// How a connection came to its end.
 #[derive(Debug)]
-pub(crate) enum Ended {
-    Http(hyper::Result<()>),
+pub(crate) enum Ended<T> {
+    Http(T),
     Overdue(Overdue),
     /// Told to end at once.
     Cut,
@@ -22,7 +22,8 @@ pub(crate) enum Ended {
 enum Sign {
     /// Take no further requests.
     Close,
-    End(Ended),
+    Overdue(Overdue),
+    Cut,
 }
 
 /// Runs `http`. `close` tells it to take no further requests.
@@ -32,9 +33,9 @@ pub(crate) async fn run<H>(
     tie: &Tie,
     pulse: &Pulse,
     timeouts: ListenerTimeouts,
-) -> Ended
+) -> Ended<H::Output>
 where
-    H: Future<Output = hyper::Result<()>>,
+    H: Future,
 {
     let mut watch = Watch {
         tie,
@@ -53,11 +54,12 @@ where
             match watch.poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Sign::Close) => close(http.as_mut()),
-                Poll::Ready(Sign::End(ended)) => {
-                    if matches!(ended, Ended::Overdue(Overdue::Write)) {
+                Poll::Ready(Sign::Cut) => return Poll::Ready(Ended::Cut),
+                Poll::Ready(Sign::Overdue(overdue)) => {
+                    if overdue == Overdue::Write {
                         pulse.give_up();
                     }
-                    return Poll::Ready(ended);
+                    return Poll::Ready(Ended::Overdue(overdue));
                 }
             }
         }
@@ -82,7 +84,7 @@ impl Watch<'_> {
             self.tie.watch(cx.waker());
         }
         if self.tie.is_cut() {
-            return Poll::Ready(Sign::End(Ended::Cut));
+            return Poll::Ready(Sign::Cut);
         }
         if self.tie.is_closing() && !std::mem::replace(&mut self.told, true) {
             // What the client sends before it learns of that is served; then it is expected to go.
@@ -94,7 +96,7 @@ impl Watch<'_> {
         if self.armed != u64::MAX && self.sleep.is_elapsed() {
             self.armed = u64::MAX;
             if self.pulse.clock().now() >= deadline {
-                return Poll::Ready(Sign::End(Ended::Overdue(overdue)));
+                return Poll::Ready(Sign::Overdue(overdue));
             }
         }
         // A timer that goes off too early is set anew then; that is cheaper than to move it with every request.
@@ -102,7 +104,7 @@ impl Watch<'_> {
             self.armed = deadline;
             self.sleep.as_mut().reset(self.pulse.clock().instant(deadline));
             if self.sleep.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Sign::End(Ended::Overdue(overdue)));
+                return Poll::Ready(Sign::Overdue(overdue));
             }
         }
         Poll::Pending

@@ -32,13 +32,8 @@ pub(crate) struct Intake {
 /// Checks a head and brings it into one form.
 pub(crate) fn take_in(mut parts: Parts, listener: &Listener) -> Result<Intake, ProxyError> {
     check_version(parts.version)?;
-    // hyper bounds the number of HTTP/1 fields only from 100 on, that of HTTP/2 fields not at all.
+    // Those of HTTP/2 are bounded by nobody else.
     if parts.headers.len() > listener.limits.headers as usize {
-        return Err(ProxyError::new(ErrorKind::HeadTooLarge));
-    }
-    if listener.limits.header_bytes < HYPER_HEAD_MIN
-        && is_larger(&parts, listener.limits.header_bytes as usize)
-    {
         return Err(ProxyError::new(ErrorKind::HeadTooLarge));
     }
     let present = Present::of(&parts.headers);
@@ -68,23 +63,6 @@ pub(crate) fn take_in(mut parts: Parts, listener: &Listener) -> Result<Intake, P
         headers: parts.headers,
     };
     Ok(Intake { head, present, host, upgrade, trailers, expects })
-}
-
-/// Smallest read buffer that hyper takes, so that it lets in heads of HTTP/1 up to this size, whatever the limit.
-pub(crate) const HYPER_HEAD_MIN: u32 = 8 << 10;
-
-/// Whether a head of HTTP/1 takes more bytes. In HTTP/2 the bound is announced, and kept by hyper.
-fn is_larger(parts: &Parts, limit: usize) -> bool {
-    // Two spaces and the line's end; a colon, a space, and the line's end.
-    const LINE: usize = 4;
-    const VERSION: usize = "HTTP/1.1".len();
-    let uri = &parts.uri;
-    let origin = uri.scheme_str().map_or(0, |scheme| scheme.len() + "://".len())
-        + uri.authority().map_or(0, |authority| authority.as_str().len());
-    let target = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
-    let first = parts.method.as_str().len() + origin + target + VERSION + LINE;
-    let fields = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + LINE);
-    parts.version != Version::HTTP_2 && first + fields.sum::<usize>() + "\r\n".len() > limit
 }
 
 const FRAMING: u16 = present::CONTENT_LENGTH | present::TRANSFER_ENCODING | present::EXPECT;

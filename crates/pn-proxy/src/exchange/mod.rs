@@ -29,8 +29,7 @@ pub(crate) use authority::law as authority_law;
 pub(crate) use forwarded::Told;
 #[cfg(any(test, fuzzing))]
 pub(crate) use forwarded::law as forwarded_law;
-pub(crate) use intake::HYPER_HEAD_MIN;
-pub(crate) use request_body::RequestBody;
+pub(crate) use request_body::{Inbound, RequestBody};
 pub(crate) use response_body::ResponseBody;
 
 use crate::cx::ConnCx;
@@ -38,7 +37,6 @@ use door::Door;
 use env::ExchangeEnv;
 use http::request::Parts;
 use http::{HeaderValue, Version};
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use intake::Intake;
 use pn_core::graph::{ListenerNode, RouteNode, ServiceId};
@@ -48,11 +46,12 @@ use service::{Choice, Delivery, Served};
 use stack::{Passed, Verdict, inward};
 use std::future::Future;
 use std::rc::Rc;
+use tunnel::ClientEnd;
 
 /// Answers one request. Never fails: what goes wrong becomes a response. What can be decided at once is decided in the
 /// call; the future is moved about by its callers, so that it holds little.
 pub(crate) fn serve(
-    request: http::Request<Incoming>,
+    request: http::Request<Inbound>,
     conn: Rc<ConnCx>,
 ) -> impl Future<Output = http::Response<ResponseBody>> {
     let begun = Begun::new(request, &conn);
@@ -62,6 +61,13 @@ pub(crate) fn serve(
             Err(refused) => *refused,
         }
     }
+}
+
+/// Answers what is no request: nothing is known of it but what is wrong.
+pub(crate) fn refuse(conn: &Rc<ConnCx>, error: &ProxyError) -> http::Response<ResponseBody> {
+    report(error, None);
+    let (began, version) = (conn.worker.env.now(), Version::HTTP_11);
+    response::Finishing { conn, began, tally: &Rc::default(), version }.refuse(error)
 }
 
 /// A request that was let in.
@@ -74,19 +80,20 @@ struct Begun {
     tally: Rc<Tally>,
     version: Version,
     /// The client's side of a change of protocol.
-    client: Option<OnUpgrade>,
+    client: Option<ClientEnd>,
 }
 
 impl Begun {
     fn new(
-        request: http::Request<Incoming>,
+        request: http::Request<Inbound>,
         conn: &Rc<ConnCx>,
     ) -> Result<Self, Box<http::Response<ResponseBody>>> {
         let began = conn.worker.env.now();
         let current = conn.current();
         let tally = Rc::<Tally>::default();
-        let (mut parts, incoming) = request.into_parts();
-        let (client, version) = (parts.extensions.remove::<OnUpgrade>(), parts.version);
+        let (mut parts, mut incoming) = request.into_parts();
+        let version = parts.version;
+        let client = parts.extensions.remove::<OnUpgrade>().map(ClientEnd::Hyper);
         let finishing = response::Finishing { conn, began, tally: &tally, version };
         let Some(listener) = conn.listener(&current) else {
             return Err(Box::new(finishing.refuse(&ProxyError::new(ErrorKind::Overloaded))));
@@ -95,6 +102,10 @@ impl Begun {
             report(&error, None);
             Box::new(finishing.refuse(&error))
         })?;
+        let client = client.or_else(|| match &mut incoming {
+            Inbound::H1(body) if asked.upgrade.is_some() => Some(ClientEnd::H1(body.upgrade())),
+            _ => None,
+        });
         // The body of an extended CONNECT is the tunnel itself.
         let body = if asked.upgrade.is_none() {
             let (timeouts, limits) = (&listener.spec.timeouts, &listener.spec.limits);
@@ -309,4 +320,4 @@ fn report(error: &ProxyError, cx: Option<&RequestContext>) {
 }
 
 /// The client's side of a change of protocol, and the protocol.
-type Change = Option<(OnUpgrade, HeaderValue)>;
+type Change = Option<(ClientEnd, HeaderValue)>;

@@ -3,6 +3,7 @@
 
 use super::pipeline::Pipeline;
 use super::trailers;
+use crate::conn::{BodyFault, ClientBody, Piece};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
@@ -26,9 +27,16 @@ pub(crate) struct RequestBody {
     tally: Rc<Tally>,
 }
 
+/// A request body as it comes from the client.
+#[derive(Debug)]
+pub(crate) enum Inbound {
+    Hyper(Incoming),
+    H1(ClientBody),
+}
+
 #[derive(Debug)]
 enum Source {
-    Incoming(Incoming),
+    Incoming(Inbound),
     Memory(Bytes),
     Ended,
 }
@@ -51,7 +59,7 @@ pub(crate) struct Pace {
 }
 
 impl RequestBody {
-    pub(crate) fn new(incoming: Incoming, pace: Pace, tally: &Rc<Tally>) -> Self {
+    pub(crate) fn new(incoming: Inbound, pace: Pace, tally: &Rc<Tally>) -> Self {
         let source = if incoming.is_end_stream() { Source::Ended } else { Source::Incoming(incoming) };
         Self {
             source,
@@ -101,7 +109,7 @@ impl RequestBody {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Source::Incoming(incoming) => {
-                let Poll::Ready(mut frame) = Pin::new(&mut *incoming).poll_frame(cx) else {
+                let Poll::Ready(mut frame) = incoming.poll_frame(cx) else {
                     return self.progress.poll_late(cx).map(|error| Some(Err(error)));
                 };
                 // Of a body of known length the end is known with its last piece. Nobody may ask for more then.
@@ -114,10 +122,49 @@ impl RequestBody {
                     self.progress.made(bytes);
                     self.tally.received.set(self.tally.received.get() + bytes);
                 }
-                Poll::Ready(frame.map(|frame| frame.map_err(|cause| aborted(&cause))))
+                Poll::Ready(frame)
             }
         }
     }
+}
+
+impl Inbound {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+        match self {
+            Self::Hyper(incoming) => Pin::new(incoming)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|frame| frame.map_err(|cause| aborted(&cause)))),
+            Self::H1(body) => body.poll(cx).map(|piece| {
+                piece.map(|piece| match piece {
+                    Ok(Piece::Data(data)) => Ok(Frame::data(data)),
+                    Ok(Piece::Trailers(trailers)) => Ok(Frame::trailers(trailers)),
+                    Err(fault) => Err(spoilt(fault)),
+                })
+            }),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Hyper(incoming) => incoming.is_end_stream(),
+            Self::H1(body) => body.is_ended(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Hyper(incoming) => incoming.size_hint(),
+            Self::H1(body) => body.length().map_or_else(SizeHint::default, SizeHint::with_exact),
+        }
+    }
+}
+
+fn spoilt(fault: BodyFault) -> ProxyError {
+    let kind = match fault {
+        BodyFault::Malformed(_) => ErrorKind::RequestMalformed,
+        BodyFault::Gone(_) => ErrorKind::RequestAborted,
+    };
+    ProxyError::new(kind).caused_by(fault)
 }
 
 /// hyper tells a body that ends too early from one that breaks the framing only by its text.

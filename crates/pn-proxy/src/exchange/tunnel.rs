@@ -2,6 +2,7 @@
 //! and keeps only its connection.
 
 use super::finish::Finish;
+use crate::conn::Upgraded;
 use crate::cx::ConnCx;
 use crate::upstream::UpstreamTunnel;
 use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
@@ -10,24 +11,44 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::future::poll_fn;
 use std::rc::Rc;
-use tokio::io::copy_bidirectional_with_sizes;
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional_with_sizes};
+use tokio::sync::oneshot;
 
 /// One direction's buffer. Messages are small; bulk over WebSocket still moves 16 KiB a call.
 const BUFFER: usize = 16 << 10;
 
 /// Both ends of a tunnel, before the client has been told.
 pub(crate) struct Tunnel {
-    pub(crate) client: OnUpgrade,
+    pub(crate) client: ClientEnd,
     pub(crate) upstream: UpstreamTunnel,
 }
 
+/// The client's end, once its connection lets go of it.
+pub(crate) enum ClientEnd {
+    Hyper(OnUpgrade),
+    H1(oneshot::Receiver<Upgraded>),
+}
+
+impl ClientEnd {
+    async fn wait(self) -> Option<Box<dyn Duplex>> {
+        match self {
+            Self::Hyper(upgrade) => Some(Box::new(TokioIo::new(upgrade.await.ok()?))),
+            Self::H1(upgrade) => Some(Box::new(upgrade.await.ok()?)),
+        }
+    }
+}
+
+trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
+
 impl Tunnel {
-    /// Joins the ends once hyper has let go of the client's. The exchange ends with the tunnel: well, with what went
+    /// Joins the ends once the client's connection has let go of its own. The exchange ends with the tunnel: well, with what went
     /// through, when both sides have closed it.
     pub(crate) fn open(self, conn: Rc<ConnCx>, mut finish: Finish) {
         tokio::task::spawn_local(async move {
-            let Ok(client) = self.client.await else { return };
-            let (mut client, mut upstream) = (TokioIo::new(client), self.upstream);
+            let Some(mut client) = self.client.wait().await else { return };
+            let mut upstream = self.upstream;
             let copied = copy_bidirectional_with_sizes(&mut client, &mut upstream, BUFFER, BUFFER);
             tokio::select! {
                 copied = copied => match copied {

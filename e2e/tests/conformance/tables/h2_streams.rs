@@ -34,7 +34,7 @@ fn prefaces() -> Vec<Case> {
             "A preface that goes wrong is refused and not answered as HTTP/2",
         )
         .send("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n")
-        .gets(400)
+        .gets(505)
         .closed(),
         case("preface-without-settings", "RFC 9113 §3.4", "A preface without SETTINGS does no harm")
             .step(|play| {

@@ -1,6 +1,6 @@
 //! Request heads as they are written, response heads as the exchange takes them.
 
-use super::scratch;
+use crate::wire::scratch;
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, DATE, EXPECT, HOST,
@@ -164,17 +164,4 @@ fn usual(known: Known) -> Option<HeaderName> {
 fn first_of_list(value: &Bytes) -> Bytes {
     let first = value.split(|&byte| byte == b',').next().unwrap_or_default().trim_ascii();
     value.slice_ref(first)
-}
-
-/// The trailers that have a place there.
-pub(super) fn trailers(section: &[u8]) -> Option<HeaderMap> {
-    scratch::with_fields(|fields| {
-        pn_http1::parse_trailers(section, fields).ok()?;
-        let mut trailers = HeaderMap::with_capacity(fields.len());
-        for field in fields.iter() {
-            let name = HeaderName::from_bytes(field.name.of(section)).ok()?;
-            trailers.append(name, HeaderValue::from_bytes(field.value.of(section)).ok()?);
-        }
-        (!trailers.is_empty()).then_some(trailers)
-    })
 }

@@ -3,9 +3,7 @@
 //! bytes mean is pn-http1's.
 
 mod head;
-mod out;
 mod request;
-mod scratch;
 
 pub(super) use head::Asked;
 
@@ -15,6 +13,7 @@ use super::payload::{BodySlot, Gate, Payload};
 use super::room::Place;
 use super::stream::Stream;
 use super::timer::Timer;
+use crate::wire::{scratch, trailers};
 use bytes::{Buf, Bytes, BytesMut};
 use http::{Method, StatusCode, response};
 use http_body::Frame;
@@ -313,7 +312,7 @@ impl H1 {
             let step = self.decoder.decode(&self.input).map_err(malformed)?;
             if !step.trailers.is_empty() {
                 let section = self.input.get(step.trailers).unwrap_or_default();
-                self.trailers = head::trailers(section).map(Box::new);
+                self.trailers = trailers(section).map(Box::new);
             }
             if step.consumed == 0 {
                 break;
@@ -348,8 +347,8 @@ impl H1 {
     fn poll_fill(&mut self) -> Poll<io::Result<()>> {
         let mut cx = Context::from_waker(&self.waker);
         let read = match &mut self.link {
-            Link::Whole(stream) => scratch::poll_read(Pin::new(stream), &mut cx),
-            Link::Split(read) => scratch::poll_read(Pin::new(read), &mut cx),
+            Link::Whole(stream) => scratch::poll_read(Pin::new(stream), scratch::BLOCK, &mut cx),
+            Link::Split(read) => scratch::poll_read(Pin::new(read), scratch::BLOCK, &mut cx),
         };
         let more = ready!(read).inspect_err(|_| self.ended = true)?;
         self.ended |= more.is_empty();

@@ -3,7 +3,7 @@
 use super::super::payload::{Gate, Payload};
 use super::super::room::Place;
 use super::head::Asked;
-use super::out::Out;
+use crate::wire::Out;
 use http_body::Body;
 use pn_http1::{BodyEncoder, EncodeError, Framing};
 use std::future::poll_fn;

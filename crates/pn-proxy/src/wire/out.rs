@@ -14,7 +14,7 @@ const COPIED: usize = 4 << 10;
 const GATHERED: usize = 16 << 10;
 
 #[derive(Default)]
-pub(super) struct Out {
+pub(crate) struct Out {
     buffer: Vec<u8>,
     written: usize,
     piece: Bytes,
@@ -22,12 +22,12 @@ pub(super) struct Out {
     /// TLS holds back what it was given.
     unflushed: bool,
     /// Whether the socket has taken anything of this message.
-    pub(super) began: bool,
+    pub(crate) began: bool,
 }
 
 impl Out {
     /// For a new message.
-    pub(super) fn begin(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn begin(&mut self) -> &mut Vec<u8> {
         self.began = false;
         if self.buffer.capacity() == 0 {
             self.buffer = scratch::take_buffer();
@@ -36,15 +36,15 @@ impl Out {
     }
 
     /// Room for framing that has no data.
-    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
 
-    pub(super) fn takes_more(&self) -> bool {
+    pub(crate) fn takes_more(&self) -> bool {
         self.piece.is_empty() && self.tail.is_empty() && self.buffer.len() < GATHERED
     }
 
-    pub(super) fn push(&mut self, frame: &Frame, data: Bytes) {
+    pub(crate) fn push(&mut self, frame: &Frame, data: Bytes) {
         self.buffer.extend_from_slice(frame.head());
         if data.len() <= COPIED {
             self.buffer.extend_from_slice(&data);
@@ -56,7 +56,7 @@ impl Out {
     }
 
     /// Ready once the socket has all of it.
-    pub(super) fn poll_write(
+    pub(crate) fn poll_write(
         &mut self,
         mut stream: Pin<&mut impl AsyncWrite>,
         cx: &mut Context<'_>,
@@ -78,7 +78,7 @@ impl Out {
     }
 
     /// The message is over: its memory goes to others.
-    pub(super) fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         self.written = 0;
         scratch::give_buffer(std::mem::take(&mut self.buffer));
     }

@@ -1,0 +1,145 @@
+//! Responses as they are written: the head, then the body as fast as the client takes it.
+
+use super::wire::Wire;
+use crate::conn::service::Tracked;
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderName, TRANSFER_ENCODING};
+use http::{StatusCode, response};
+use http_body::Body;
+use pn_http1::{BodyEncoder, Framing, HeadWriter, Name};
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub(super) struct Writing {
+    encoder: BodyEncoder,
+    over: bool,
+}
+
+impl Writing {
+    pub(super) fn begin(wire: &mut Wire, parts: response::Parts, body: &Tracked) -> Self {
+        let length = if body.is_end_stream() { Some(0) } else { body.size_hint().exact() };
+        let reply = wire.state.respond(parts.status, length);
+        let mut head = HeadWriter::response(wire.out.begin(), parts.status);
+        write_fields(&mut head, &parts.headers);
+        if !parts.headers.contains_key(DATE) {
+            with_date(|date| {
+                head.field(const { Name::from_static("date") }, date.into());
+            });
+        }
+        if let Some(connection) = reply.connection {
+            head.field(const { Name::from_static("connection") }, connection);
+        }
+        match (reply.framing, parts.headers.get(CONTENT_LENGTH)) {
+            // What a GET would have been answered with (RFC 9110 section 8.6).
+            (Framing::None, Some(length)) if may_tell_length(parts.status) => {
+                head.field(const { Name::from_static("content-length") }, length.into());
+            }
+            (framing, _) => {
+                head.framing(framing);
+            }
+        }
+        head.finish();
+        let over = !reply.framing.has_body();
+        Self { encoder: BodyEncoder::new(reply.framing), over }
+    }
+
+    /// Ready once the socket has all of it, or with `false` when the rest does not come.
+    pub(super) fn poll(
+        &mut self,
+        wire: &mut Wire,
+        mut body: Pin<&mut Tracked>,
+        cx: &mut Context<'_>,
+    ) -> Poll<bool> {
+        if self.over {
+            // What is not sent, of a response to HEAD, ends the exchange all the same.
+            while let Poll::Ready(Some(Ok(_))) = body.as_mut().poll_frame(cx) {}
+        }
+        loop {
+            while !self.over && wire.out.takes_more() {
+                match self.gather(wire, body.as_mut(), cx) {
+                    Poll::Ready(true) => {}
+                    Poll::Ready(false) => return wire.poll_flush(cx).map(|_| false),
+                    Poll::Pending => break,
+                }
+            }
+            if ready!(wire.poll_flush(cx)).is_err() {
+                return Poll::Ready(false);
+            }
+            if self.over {
+                wire.out.release();
+                return Poll::Ready(true);
+            }
+            if wire.out.takes_more() && !ready!(self.gather(wire, body.as_mut(), cx)) {
+                return Poll::Ready(false);
+            }
+        }
+    }
+
+    /// Takes one frame of the body. `false` when it broke.
+    fn gather(&mut self, wire: &mut Wire, mut body: Pin<&mut Tracked>, cx: &mut Context<'_>) -> Poll<bool> {
+        let frame = ready!(body.as_mut().poll_frame(cx));
+        let last = body.is_end_stream();
+        let written = match frame {
+            None => self.encoder.end().map(|tail| wire.out.buffer().extend_from_slice(tail)),
+            Some(Err(_)) => return Poll::Ready(false),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => {
+                    self.over = last;
+                    self.encoder.frame(data.len(), last).map(|framing| wire.out.push(&framing, data))
+                }
+                Err(frame) => {
+                    // RFC 9110 section 6.5.1: for those alone who say that they take them.
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    let trailers = if wire.takes_trailers { trailers } else { HeaderMap::new() };
+                    self.over = true;
+                    let fields = trailers.iter().map(|(name, value)| (name.into(), value.into()));
+                    self.encoder.end_with_trailers(fields, wire.out.buffer())
+                }
+            },
+        };
+        self.over |= last;
+        Poll::Ready(written.is_ok())
+    }
+}
+
+fn write_fields(head: &mut HeadWriter<'_>, headers: &HeaderMap) {
+    for (name, value) in headers {
+        if !is_ours(name) {
+            head.field(name.into(), value.into());
+        }
+    }
+}
+
+/// Written by rules of their own.
+fn is_ours(name: &HeaderName) -> bool {
+    [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(name)
+}
+
+/// RFC 9110 section 8.6: not with 1xx and 204.
+fn may_tell_length(status: StatusCode) -> bool {
+    !status.is_informational() && status != StatusCode::NO_CONTENT
+}
+
+struct DateCache {
+    second: u64,
+    value: http::HeaderValue,
+}
+
+thread_local! {
+    static DATE_CACHE: RefCell<Option<DateCache>> = const { RefCell::new(None) };
+}
+
+/// The `Date` of this second.
+fn with_date(use_it: impl FnOnce(&http::HeaderValue)) {
+    let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    DATE_CACHE.with_borrow_mut(|cache| {
+        if cache.as_ref().is_none_or(|cache| cache.second != second) {
+            let text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(second));
+            *cache = http::HeaderValue::try_from(text).ok().map(|value| DateCache { second, value });
+        }
+        if let Some(cache) = cache {
+            use_it(&cache.value);
+        }
+    });
+}

@@ -1,0 +1,280 @@
+//! The bytes of one client connection, shared by whoever serves it and whoever reads the body of its request: at any
+//! time one of them reads.
+
+use super::upgraded::Upgraded;
+use crate::conn::Io;
+use crate::wire::{Out, scratch, trailers};
+use bytes::{Buf, Bytes, BytesMut};
+use http::HeaderMap;
+use pn_http1::{BodyDecoder, BodyError, Fields, Framing, HeadProgress, ServerState, Turn};
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+use tokio::sync::oneshot;
+
+/// Bytes of a request body that are read and thrown away to save the connection; more is not worth it.
+const DRAIN_BYTES: u64 = 256 << 10;
+/// Less than this is copied out of the block it was read into: a slow client must not hold one.
+const COPIED: usize = 4 << 10;
+/// Bytes that are read while nobody asks for them, to see whether the client is still there.
+const AHEAD: usize = 4 << 10;
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+pub(crate) type Shared = Rc<RefCell<Wire>>;
+
+pub(crate) struct Wire {
+    /// `None` once a tunnel has it, or the connection was parted with.
+    pub(crate) io: Option<Io>,
+    pub(super) input: BytesMut,
+    pub(super) out: Out,
+    pub(super) state: ServerState,
+    pub(super) progress: HeadProgress,
+    pub(super) fields: Fields,
+    pub(super) decoder: BodyDecoder,
+    trailers: Option<HeaderMap>,
+    /// The client takes trailers.
+    pub(super) takes_trailers: bool,
+    /// The client has closed its side, or the connection broke.
+    pub(super) ended: bool,
+    /// The connection broke, or its bytes have no meaning any more.
+    pub(super) broken: bool,
+    /// Whether somebody may still read the request's body.
+    pub(super) read: bool,
+    /// Who waits for the connection itself, should the protocol change.
+    pub(super) heir: Option<oneshot::Sender<Upgraded>>,
+    /// Who serves the connection, while somebody else reads the body.
+    pub(super) owner: Option<Waker>,
+}
+
+/// Why a body cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyFault {
+    #[error(transparent)]
+    Malformed(#[from] BodyError),
+    #[error("the client went away: {0}")]
+    Gone(io::Error),
+}
+
+/// A piece of a body.
+pub(crate) enum Piece {
+    Data(Bytes),
+    Trailers(HeaderMap),
+}
+
+impl Wire {
+    pub(super) fn new(io: Io) -> Self {
+        Self {
+            io: Some(io),
+            input: BytesMut::new(),
+            out: Out::default(),
+            state: ServerState::new(DRAIN_BYTES),
+            progress: HeadProgress::default(),
+            fields: Fields::new(),
+            decoder: BodyDecoder::new(Framing::None),
+            trailers: None,
+            takes_trailers: false,
+            ended: false,
+            broken: false,
+            read: false,
+            heir: None,
+            owner: None,
+        }
+    }
+
+    /// Reads once.
+    pub(super) fn poll_fill(&mut self, most: usize, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(io) = &mut self.io else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
+        let read = scratch::poll_read(Pin::new(io), most, cx);
+        let more = ready!(read).inspect_err(|_| (self.ended, self.broken) = (true, true))?;
+        self.ended |= more.is_empty();
+        if self.input.is_empty() {
+            self.input = more;
+        } else {
+            self.input.extend_from_slice(&more);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// What waits is held in memory of its own.
+    pub(super) fn compact(&mut self) {
+        if (1..COPIED).contains(&self.input.len()) {
+            self.input = BytesMut::from(&self.input[..]);
+        }
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(io) = &mut self.io else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
+        let written = ready!(self.out.poll_write(Pin::new(io), cx));
+        if written.is_err() {
+            (self.ended, self.broken) = (true, true);
+        }
+        Poll::Ready(written)
+    }
+
+    /// Ready once nobody is there to answer: the client has closed its side in the middle of an exchange.
+    pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.decoder.is_done() {
+            // Whoever reads the body sees it first.
+            return if self.broken { Poll::Ready(()) } else { Poll::Pending };
+        }
+        while !self.ended && self.input.is_empty() {
+            if ready!(self.poll_fill(AHEAD, cx)).is_err() {
+                break;
+            }
+            self.compact();
+        }
+        if self.ended { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// The next of the request's body; `None` at its end.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyFault>>> {
+        loop {
+            match self.next_piece() {
+                Ok(Some(piece)) => return Poll::Ready(Some(Ok(piece))),
+                Ok(None) if self.decoder.is_done() => return Poll::Ready(None),
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Some(Err(self.spoil(error.into())))),
+            }
+            if self.ended {
+                let gone = BodyFault::Gone(io::ErrorKind::UnexpectedEof.into());
+                return Poll::Ready(Some(Err(self.spoil(gone))));
+            }
+            self.ask_for_body(cx);
+            if let Err(error) = ready!(self.poll_fill(scratch::BLOCK, cx)) {
+                return Poll::Ready(Some(Err(self.spoil(BodyFault::Gone(error)))));
+            }
+        }
+    }
+
+    fn next_piece(&mut self) -> Result<Option<Piece>, BodyError> {
+        while !self.decoder.is_done() && !self.input.is_empty() {
+            self.state.body_came();
+            let step = self.decoder.decode(&self.input)?;
+            if !step.trailers.is_empty() {
+                self.trailers = trailers(self.input.get(step.trailers).unwrap_or_default());
+            }
+            let mut taken = self.input.split_to(step.consumed);
+            self.settle_body();
+            if !step.data.is_empty() {
+                taken.truncate(step.data.end);
+                taken.advance(step.data.start);
+                let small = taken.len() < COPIED;
+                let data = if small { Bytes::copy_from_slice(&taken) } else { taken.freeze() };
+                return Ok(Some(Piece::Data(data)));
+            }
+            if step.consumed == 0 {
+                break;
+            }
+        }
+        Ok(self.trailers.take().map(Piece::Trailers))
+    }
+
+    /// Throws away what has come of a body that nobody wants, or the connection if there is too much of it.
+    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.input.is_empty() && !self.decoder.is_done() {
+            let Ok(step) = self.decoder.decode(&self.input) else { return self.give_up() };
+            if step.consumed == 0 {
+                break;
+            }
+            self.input.advance(step.consumed);
+            self.state.drained(step.consumed as u64);
+        }
+        self.settle_body();
+        if self.state.turn() != Turn::Drain {
+            return Poll::Ready(());
+        }
+        match ready!(self.poll_fill(scratch::BLOCK, cx)) {
+            Ok(()) if !self.ended => Poll::Ready(()),
+            _ => self.give_up(),
+        }
+    }
+
+    fn give_up(&mut self) -> Poll<()> {
+        self.state.end_of_input();
+        Poll::Ready(())
+    }
+
+    pub(super) fn settle_body(&mut self) {
+        if self.decoder.is_done() {
+            self.state.request_over();
+        }
+    }
+
+    fn spoil(&mut self, fault: BodyFault) -> BodyFault {
+        self.state.close_after();
+        self.broken = true;
+        fault
+    }
+
+    /// RFC 9110 section 10.1.1: a client may wait to be told that its body is wanted. It is a few bytes into an empty
+    /// socket; should they not fit, the response takes them along.
+    fn ask_for_body(&mut self, cx: &mut Context<'_>) {
+        if self.state.interim(http::StatusCode::CONTINUE) {
+            self.out.begin().extend_from_slice(CONTINUE);
+            // A connection that breaks here is seen when it is read.
+            drop(self.poll_flush(cx));
+        }
+    }
+}
+
+/// The body of a request, for whoever serves it.
+pub(crate) struct ClientBody {
+    wire: Shared,
+    length: Option<u64>,
+    ended: bool,
+}
+
+impl ClientBody {
+    /// `length` where the head says it.
+    pub(super) fn new(wire: &Shared, length: Option<u64>) -> Self {
+        wire.borrow_mut().read = true;
+        Self { wire: Rc::clone(wire), length, ended: length == Some(0) }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyFault>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let piece = ready!(self.wire.borrow_mut().poll_piece(cx));
+        if let (Some(length), Some(Ok(Piece::Data(data)))) = (&mut self.length, &piece) {
+            *length = length.saturating_sub(data.len() as u64);
+        }
+        self.ended = !matches!(piece, Some(Ok(_))) || self.length == Some(0);
+        Poll::Ready(piece)
+    }
+
+    /// What follows the request, should the protocol be changed.
+    pub(crate) fn upgrade(&mut self) -> oneshot::Receiver<Upgraded> {
+        let (heir, upgrade) = oneshot::channel();
+        self.wire.borrow_mut().heir = Some(heir);
+        upgrade
+    }
+
+    /// Bytes to come, where that is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended
+    }
+}
+
+impl Drop for ClientBody {
+    fn drop(&mut self) {
+        if let Ok(mut wire) = self.wire.try_borrow_mut() {
+            wire.read = false;
+            if let Some(owner) = wire.owner.take() {
+                owner.wake();
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for ClientBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientBody").field("length", &self.length).finish_non_exhaustive()
+    }
+}
