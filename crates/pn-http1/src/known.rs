@@ -115,7 +115,7 @@ impl Known {
             (9.., b'x') => return x_field(name),
             _ => return Other,
         };
-        if name.eq_ignore_ascii_case(candidate.name().as_bytes()) { candidate } else { Other }
+        if is_named(name, candidate.name().as_bytes()) { candidate } else { Other }
     }
 
     /// The name in lower case; empty for those that stand for many names.
@@ -217,9 +217,39 @@ fn is_alike(name: &[u8], known: &[u8]) -> bool {
     name.len() == known.len() && name.iter().zip(known).all(same)
 }
 
+/// Whether a name is this one of ours, which has letters and hyphens alone, without regard to case. Eight bytes at a
+/// time: every field of every message comes by here.
+fn is_named(name: &[u8], ours: &[u8]) -> bool {
+    const CASE: u64 = 0x2020_2020_2020_2020;
+    let (names, rest) = name.as_chunks::<8>();
+    let (wanted, rest_wanted) = ours.as_chunks::<8>();
+    let same = |(a, b): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*a) | CASE == u64::from_ne_bytes(*b) | CASE;
+    // Without the last look CR would pass for a hyphen.
+    name.len() == ours.len()
+        && names.iter().zip(wanted).all(same)
+        && rest.eq_ignore_ascii_case(rest_wanted)
+        && name.iter().all(|&byte| byte > b' ')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_told_apart_to_the_last_byte() {
+        for (name, expected) in [
+            ("Content-Length", Known::ContentLength),
+            ("cONTENT-lENGTH", Known::ContentLength),
+            ("content\rlength", Known::Other),
+            ("content-lengtl", Known::Other),
+            ("content_length", Known::Other),
+            ("transfer-encodinG", Known::TransferEncoding),
+            ("TE", Known::Te),
+            ("T\x05", Known::Other),
+        ] {
+            assert_eq!(Known::of(name.as_bytes()), expected, "{name:?}");
+        }
+    }
 
     /// All of them, found by their numbers' order: a new one that is missing here fails the count.
     const NAMED: [Known; Known::COUNT - 3] = [
