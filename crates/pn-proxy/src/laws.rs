@@ -40,6 +40,11 @@ mod tests {
         }
 
         #[test]
+        fn dots_of_authorities(text in "[a.:1]{0,6}") {
+            authority(text.as_bytes());
+        }
+
+        #[test]
         fn authorities(text in "([\\[\\]a-zA-Z0-9:._~%@-]|\u{e9}){0,20}") {
             authority(text.as_bytes());
         }

@@ -22,7 +22,9 @@ impl Authority {
         let (host, after) = text.find(':').map_or((text, ""), |at| text.split_at(at));
         let host = host.strip_suffix('.').unwrap_or(host);
         let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-        if host.len() > MAX_HOST || !host.bytes().all(valid) || (host.is_empty() && !text.is_empty()) {
+        // A second dot at the end would be left, and taken off by whoever reads the host next.
+        let odd = host.ends_with('.') || (host.is_empty() && !text.is_empty());
+        if host.len() > MAX_HOST || !host.bytes().all(valid) || odd {
             return None;
         }
         Some(Self { host: host.to_ascii_lowercase().into(), port: port(after)? })
@@ -90,6 +92,7 @@ mod tests {
             "[zz]",
             ":80",
             ".",
+            "app.example..",
             "a\tb",
             "a%00b",
             "app.example:80 ",
