@@ -22,7 +22,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use wire::{Shared, Wire};
 
 /// A connection that speaks HTTP/1.1.
@@ -160,10 +160,9 @@ impl Talk {
         poll_fn(|cx| {
             let mut wire = self.wire.borrow_mut();
             wire.state.response_over();
-            if wire.read && !wire.decoder.is_done() && wire.state.turn() == Turn::Drain {
-                // Somebody reads it still, and says when that is over.
-                wire.owner = Some(cx.waker().clone());
-                return Poll::Pending;
+            // Somebody may read it still.
+            if wire.state.turn() == Turn::Drain {
+                ready!(wire.reader.poll_gone(cx));
             }
             while wire.state.turn() == Turn::Drain {
                 if wire.poll_drain(cx).is_pending() {

@@ -7,7 +7,7 @@ use crate::wire::{Out, scratch, trailers};
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 use pn_http1::{BodyDecoder, BodyError, Fields, Framing, HeadProgress, ServerState, Turn};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -40,12 +40,10 @@ pub(crate) struct Wire {
     pub(super) ended: bool,
     /// The connection broke, or its bytes have no meaning any more.
     pub(super) broken: bool,
-    /// Whether somebody may still read the request's body.
-    pub(super) read: bool,
+    /// Of the request at hand.
+    pub(super) reader: Rc<Reader>,
     /// Who waits for the connection itself, should the protocol change.
     pub(super) heir: Option<oneshot::Sender<Upgraded>>,
-    /// Who serves the connection, while somebody else reads the body.
-    pub(super) owner: Option<Waker>,
 }
 
 /// Why a body cannot be read.
@@ -77,9 +75,8 @@ impl Wire {
             takes_trailers: false,
             ended: false,
             broken: false,
-            read: false,
+            reader: Rc::default(),
             heir: None,
-            owner: None,
         }
     }
 
@@ -219,9 +216,29 @@ impl Wire {
     }
 }
 
+/// Whether somebody may still read a request's body. Apart from the wire, which is at work when some bodies are dropped.
+#[derive(Default)]
+pub(super) struct Reader {
+    gone: Cell<bool>,
+    /// Who waits for that.
+    waiting: Cell<Option<Waker>>,
+}
+
+impl Reader {
+    /// Ready once nobody reads any more.
+    pub(super) fn poll_gone(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.gone.get() {
+            return Poll::Ready(());
+        }
+        self.waiting.set(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+}
+
 /// The body of a request, for whoever serves it.
 pub(crate) struct ClientBody {
     wire: Shared,
+    reader: Rc<Reader>,
     length: Option<u64>,
     ended: bool,
 }
@@ -229,8 +246,9 @@ pub(crate) struct ClientBody {
 impl ClientBody {
     /// `length` where the head says it.
     pub(super) fn new(wire: &Shared, length: Option<u64>) -> Self {
-        wire.borrow_mut().read = true;
-        Self { wire: Rc::clone(wire), length, ended: length == Some(0) }
+        let reader = Rc::<Reader>::default();
+        wire.borrow_mut().reader = Rc::clone(&reader);
+        Self { wire: Rc::clone(wire), reader, length, ended: length == Some(0) }
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyFault>>> {
@@ -264,11 +282,9 @@ impl ClientBody {
 
 impl Drop for ClientBody {
     fn drop(&mut self) {
-        if let Ok(mut wire) = self.wire.try_borrow_mut() {
-            wire.read = false;
-            if let Some(owner) = wire.owner.take() {
-                owner.wake();
-            }
+        self.reader.gone.set(true);
+        if let Some(waiting) = self.reader.waiting.take() {
+            waiting.wake();
         }
     }
 }
