@@ -3,7 +3,7 @@
 
 use crate::access_log::Sink;
 use crate::conn::{Pulse, Stall, Tie, Ties, ToldRefusals};
-use crate::exchange::Told;
+use crate::exchange::{LastAuthority, Told};
 use crate::metrics;
 use crate::plane::PlaneState;
 use crate::upstream::Upstreams;
@@ -92,6 +92,7 @@ pub(crate) struct ConnCx {
     listener: Cell<(u64, usize)>,
     /// How upstreams are told of this connection.
     pub(crate) told: Told,
+    pub(crate) authority: LastAuthority,
     /// The watch of the HTTP/2 stream that is about to be spawned.
     stream: RefCell<Option<Rc<Stall>>>,
 }
@@ -153,6 +154,7 @@ impl ConnCx {
             requests: Cell::new(0),
             listener: Cell::new((0, usize::MAX)),
             told: Told::default(),
+            authority: LastAuthority::default(),
             stream: RefCell::new(None),
         }
     }

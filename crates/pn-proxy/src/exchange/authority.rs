@@ -1,6 +1,8 @@
 //! The authority of a request: host and port, checked and brought into one form (RFC 9110 section 4.2.3, RFC 3986
 //! section 3.2). Nothing is resolved here.
 
+use http::HeaderValue;
+use std::cell::RefCell;
 use std::net::Ipv6Addr;
 
 /// A host without port, brackets or trailing dot, in lower case, and the port if one was named.
@@ -28,6 +30,24 @@ impl Authority {
             return None;
         }
         Some(Self { host: host.to_ascii_lowercase().into(), port: port(after)? })
+    }
+}
+
+/// The authority that a connection named last: nearly all of its requests name the same.
+#[derive(Debug, Default)]
+pub(crate) struct LastAuthority(RefCell<Option<(HeaderValue, Authority)>>);
+
+impl LastAuthority {
+    pub(crate) fn parse(&self, host: &HeaderValue) -> Option<Authority> {
+        let mut last = self.0.borrow_mut();
+        match &*last {
+            Some((same, authority)) if same == host => Some(authority.clone()),
+            _ => {
+                let authority = Authority::parse(host.as_bytes())?;
+                *last = Some((host.clone(), authority.clone()));
+                Some(authority)
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! From what hyper read to a request head in one form, or a refusal. What is ambiguous is refused (RFC 9112): this is
 //! where request smuggling ends. Matching and forwarding use what comes out, never the raw bytes.
 
-use super::authority::Authority;
+use super::authority::{Authority, LastAuthority};
 use super::hop;
 use super::present::{self, Present};
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
@@ -30,7 +30,11 @@ pub(crate) struct Intake {
 }
 
 /// Checks a head and brings it into one form.
-pub(crate) fn take_in(mut parts: Parts, listener: &Listener) -> Result<Intake, ProxyError> {
+pub(crate) fn take_in(
+    mut parts: Parts,
+    listener: &Listener,
+    last: &LastAuthority,
+) -> Result<Intake, ProxyError> {
     check_version(parts.version)?;
     // Those of HTTP/2 are bounded by nobody else.
     if parts.headers.len() > listener.limits.headers as usize {
@@ -40,7 +44,7 @@ pub(crate) fn take_in(mut parts: Parts, listener: &Listener) -> Result<Intake, P
     if present.has(FRAMING) {
         check_framing(&parts)?;
     }
-    let authority = authority(&parts)?;
+    let authority = authority(&parts, last)?;
     let upgrade = upgrade(&parts, present)?;
     let trailers = hop::strip_request(&mut parts.headers, present)?;
     let expects = present.has(present::EXPECT)
@@ -100,14 +104,13 @@ fn check_framing(parts: &Parts) -> Result<(), ProxyError> {
 }
 
 /// RFC 9112 section 3.2 and RFC 9113 section 8.3.1: exactly one host, wherever it stands.
-fn authority(parts: &Parts) -> Result<Authority, ProxyError> {
+fn authority(parts: &Parts, last: &LastAuthority) -> Result<Authority, ProxyError> {
     let mut hosts = parts.headers.get_all(HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() {
         return Err(malformed("more than one Host field"));
     }
-    let field =
-        host.map(|value| Authority::parse(value.as_bytes()).ok_or_else(|| malformed("a bad Host field")));
+    let field = host.map(|value| last.parse(value).ok_or_else(|| malformed("a bad Host field")));
     let field = field.transpose()?;
     let target = parts.uri.authority();
     let target = target

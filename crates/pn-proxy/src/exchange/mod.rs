@@ -24,6 +24,7 @@ mod trailers;
 mod tunnel;
 mod websocket;
 
+pub(crate) use authority::LastAuthority;
 #[cfg(any(test, fuzzing))]
 pub(crate) use authority::law as authority_law;
 pub(crate) use forwarded::Told;
@@ -164,7 +165,7 @@ fn open(
     current: &Current,
     listener: &ListenerNode,
 ) -> Result<Opened, ProxyError> {
-    let mut intake = intake::take_in(parts, &listener.spec)?;
+    let mut intake = intake::take_in(parts, &listener.spec, &conn.authority)?;
     let goes_on = max_forwards::count(&intake.head.method, &mut intake.head.headers);
     let connection = &conn.connection;
     let peer = connection.peer.map_or(LOCAL, |peer| peer.ip());

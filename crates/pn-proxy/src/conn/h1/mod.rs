@@ -43,8 +43,9 @@ pub(super) enum Outcome {
 }
 
 /// What may be asked for next.
+#[expect(clippy::large_enum_variant, reason = "one for each request, taken apart where it is made")]
 enum Asked {
-    Request(Box<Request<Inbound>>),
+    Request(Request<Inbound>),
     Refused(ProxyError),
     Nothing,
 }
@@ -78,7 +79,7 @@ impl Talk {
                     self.wire.borrow_mut().state.refuse();
                     Some(refuse(&self.conn, &error))
                 }
-                Asked::Request(request) => self.served(*request).await,
+                Asked::Request(request) => self.served(request).await,
             };
             let Some(response) = response else { return Outcome::Over };
             if !self.respond(response).await {
@@ -104,7 +105,7 @@ impl Talk {
                     return Poll::Ready(Asked::Nothing);
                 }
                 match request::next(&self.wire, &self.limits) {
-                    Ok(Some(request)) => return Poll::Ready(Asked::Request(Box::new(request))),
+                    Ok(Some(request)) => return Poll::Ready(Asked::Request(request)),
                     Ok(None) => {}
                     Err(error) => return Poll::Ready(Asked::Refused(error)),
                 }
