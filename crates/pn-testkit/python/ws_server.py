@@ -14,8 +14,12 @@ async def echo(connection):
                 _, code, reason = message.split(" ", 2)
                 return await connection.close(int(code), reason)
             await connection.send(message)
+    except websockets.ConnectionClosed:
+        # An unusual code is no accident here.
+        pass
     finally:
-        print("closed", connection.close_code, connection.close_reason, flush=True)
+        # In one write: other lines go to the same place.
+        print(f"closed {connection.close_code} {connection.close_reason}\n", end="", flush=True)
 
 
 async def main():
