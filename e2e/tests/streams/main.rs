@@ -2,6 +2,7 @@
 //! the origin takes slowly, trailers, and bodies that are not there.
 #![expect(clippy::panic, clippy::expect_used, reason = "a step of a test fails as the test does")]
 
+mod early;
 mod grpc;
 mod pieces;
 mod server;

@@ -42,11 +42,11 @@ pub(crate) async fn h1(io: Io, conn: Rc<ConnCx>) {
     let farewell = match ended {
         Ended::Http(Outcome::Parting) => Some(&[][..]),
         Ended::Http(Outcome::Over) => conn.closes().then_some(&[][..]),
-        Ended::Overdue(Overdue::Head) => Some(REQUEST_TIMEOUT),
+        Ended::Overdue(Overdue::Head) if wire.borrow().awaits_head() => Some(REQUEST_TIMEOUT),
         Ended::Overdue(_) | Ended::Cut => None,
     };
     // Nothing is left of a connection that became a tunnel.
-    let io = wire.borrow_mut().io.take();
+    let io = wire.borrow_mut().part();
     if let (Some(farewell), Some(io)) = (farewell, io) {
         Box::pin(part(io, farewell, conn)).await;
     }

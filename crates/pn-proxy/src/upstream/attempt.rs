@@ -171,8 +171,10 @@ async fn over_h1(
     }
     // The server wants none of a body that it was asked about, or will take the rest while it answers.
     let withheld = gate.is_some_and(|gate| gate.shut());
-    if !connection.has_sent() && !withheld {
-        connection = connection.detach();
+    match connection.has_sent() {
+        true => {}
+        false if withheld => connection.withhold(),
+        false => connection = connection.detach(),
     }
     let body = UpstreamBody::new(Link::H1(connection, Rc::clone(&server.pool)), load, job.body_idle);
     Ok(Said { head, body, tunnel: None })

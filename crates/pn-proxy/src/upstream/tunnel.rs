@@ -56,6 +56,10 @@ impl AsyncRead for UpstreamTunnel {
                 let some = read.len().min(buf.remaining());
                 buf.put_slice(read.get(..some).unwrap_or_default());
                 read.advance(some);
+                if read.is_empty() {
+                    // Nothing at all holds the memory that it was read into.
+                    *read = Bytes::new();
+                }
                 Poll::Ready(Ok(()))
             }
             Ends::H1 { stream, .. } => Pin::new(stream).poll_read(cx, buf),

@@ -23,6 +23,8 @@ pub(crate) struct Out {
     unflushed: bool,
     /// Whether the socket has taken anything of this message.
     pub(crate) began: bool,
+    /// Bytes that the socket has taken, of all messages.
+    pub(crate) total: u64,
 }
 
 impl Out {
@@ -68,6 +70,7 @@ impl Out {
             }
             self.began = true;
             self.unflushed = true;
+            self.total += taken as u64;
             self.advance(taken);
         }
         if self.unflushed {

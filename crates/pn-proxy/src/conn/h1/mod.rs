@@ -9,8 +9,8 @@ mod wire;
 pub(crate) use upgraded::Upgraded;
 pub(crate) use wire::{BodyFault, ClientBody, Piece};
 
-use super::Io;
 use super::service::{Tracked, answer, refuse};
+use super::{Io, LINGER};
 use crate::cx::ConnCx;
 use crate::exchange::Inbound;
 use http::{Request, Response};
@@ -22,7 +22,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 use wire::{Shared, Wire};
 
 /// A connection that speaks HTTP/1.1.
@@ -158,13 +158,28 @@ impl Talk {
 
     /// After a response: what is left of the request is thrown away, within bounds.
     async fn settle(&self) -> Turn {
+        self.wire.borrow_mut().state.response_over();
+        if self.wire.borrow().state.turn() != Turn::Drain {
+            return self.wire.borrow().state.turn();
+        }
+        // What comes meanwhile is no head.
+        self.conn.pulse.request_began();
+        let drained = self.drain().await;
+        self.conn.pulse.request_ended();
+        drained
+    }
+
+    async fn drain(&self) -> Turn {
+        let reader = Rc::clone(&self.wire.borrow().reader);
+        // Somebody may read it still, and watches its pace.
+        poll_fn(|cx| reader.poll_gone(cx)).await;
+        let drained = tokio::time::timeout(LINGER, self.throw_away()).await;
+        drained.unwrap_or(Turn::Close)
+    }
+
+    async fn throw_away(&self) -> Turn {
         poll_fn(|cx| {
             let mut wire = self.wire.borrow_mut();
-            wire.state.response_over();
-            // Somebody may read it still.
-            if wire.state.turn() == Turn::Drain {
-                ready!(wire.reader.poll_gone(cx));
-            }
             while wire.state.turn() == Turn::Drain {
                 if wire.poll_drain(cx).is_pending() {
                     return Poll::Pending;
@@ -177,6 +192,7 @@ impl Talk {
 
     fn hand_over(&self) {
         let mut wire = self.wire.borrow_mut();
+        wire.compact();
         let read = std::mem::take(&mut wire.input).freeze();
         if let (Some(heir), Some(io)) = (wire.heir.take(), wire.io.take()) {
             // Nobody is there to take it when the upstream's end is gone already.

@@ -14,6 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(super) struct Writing {
     encoder: BodyEncoder,
     over: bool,
+    /// The body broke: what was gathered before goes out, and nothing behind it.
+    broken: bool,
 }
 
 impl Writing {
@@ -41,7 +43,7 @@ impl Writing {
         }
         head.finish();
         let over = !reply.framing.has_body();
-        Self { encoder: BodyEncoder::new(reply.framing), over }
+        Self { encoder: BodyEncoder::new(reply.framing), over, broken: false }
     }
 
     /// Ready once the socket has all of it, or with `false` when the rest does not come.
@@ -56,22 +58,25 @@ impl Writing {
             while let Poll::Ready(Some(Ok(_))) = body.as_mut().poll_frame(cx) {}
         }
         loop {
-            while !self.over && wire.out.takes_more() {
+            while !self.over && !self.broken && wire.out.takes_more() {
                 match self.gather(wire, body.as_mut(), cx) {
                     Poll::Ready(true) => {}
-                    Poll::Ready(false) => return wire.poll_flush(cx).map(|_| false),
+                    Poll::Ready(false) => self.broken = true,
                     Poll::Pending => break,
                 }
             }
             if ready!(wire.poll_flush(cx)).is_err() {
                 return Poll::Ready(false);
             }
+            if self.broken {
+                return Poll::Ready(false);
+            }
             if self.over {
                 wire.out.release();
                 return Poll::Ready(true);
             }
-            if wire.out.takes_more() && !ready!(self.gather(wire, body.as_mut(), cx)) {
-                return Poll::Ready(false);
+            if wire.out.takes_more() {
+                self.broken = !ready!(self.gather(wire, body.as_mut(), cx));
             }
         }
     }

@@ -24,6 +24,10 @@ impl AsyncRead for Upgraded {
         let some = self.read.len().min(buf.remaining());
         buf.put_slice(self.read.get(..some).unwrap_or_default());
         self.read.advance(some);
+        if self.read.is_empty() {
+            // Nothing at all holds the memory that it was read into.
+            self.read = Bytes::new();
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -42,6 +42,8 @@ pub(crate) struct Wire {
     pub(super) broken: bool,
     /// Of the request at hand.
     pub(super) reader: Rc<Reader>,
+    /// Who waits for more of its body.
+    body: Option<Waker>,
     /// Who waits for the connection itself, should the protocol change.
     pub(super) heir: Option<oneshot::Sender<Upgraded>>,
 }
@@ -76,6 +78,7 @@ impl Wire {
             ended: false,
             broken: false,
             reader: Rc::default(),
+            body: None,
             heir: None,
         }
     }
@@ -83,8 +86,11 @@ impl Wire {
     /// Reads once.
     pub(super) fn poll_fill(&mut self, most: usize, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(io) = &mut self.io else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
-        let read = scratch::poll_read(Pin::new(io), most, cx);
-        let more = ready!(read).inspect_err(|_| (self.ended, self.broken) = (true, true))?;
+        let Poll::Ready(read) = scratch::poll_read(Pin::new(io), most, cx) else {
+            self.compact();
+            return Poll::Pending;
+        };
+        let more = read.inspect_err(|_| (self.ended, self.broken) = (true, true))?;
         self.ended |= more.is_empty();
         if self.input.is_empty() {
             self.input = more;
@@ -94,9 +100,9 @@ impl Wire {
         Poll::Ready(Ok(()))
     }
 
-    /// What waits is held in memory of its own.
+    /// What waits is held in memory of its own. Also nothing at all holds the block that it was read into.
     pub(super) fn compact(&mut self) {
-        if (1..COPIED).contains(&self.input.len()) {
+        if self.input.len() < COPIED {
             self.input = BytesMut::from(&self.input[..]);
         }
     }
@@ -112,9 +118,13 @@ impl Wire {
 
     /// Ready once nobody is there to answer: the client has closed its side in the middle of an exchange.
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.broken {
+            return Poll::Ready(());
+        }
         if !self.decoder.is_done() {
-            // Whoever reads the body sees it first.
-            return if self.broken { Poll::Ready(()) } else { Poll::Pending };
+            // Whoever reads the body sees it first, and says so at its end.
+            self.reader.wait(cx);
+            return Poll::Pending;
         }
         while !self.ended && self.input.is_empty() {
             if ready!(self.poll_fill(AHEAD, cx)).is_err() {
@@ -193,6 +203,12 @@ impl Wire {
         Poll::Ready(())
     }
 
+    /// Nothing is left of the body before.
+    pub(super) fn forget_body(&mut self) {
+        self.trailers = None;
+        self.body = None;
+    }
+
     pub(super) fn settle_body(&mut self) {
         if self.decoder.is_done() {
             self.state.request_over();
@@ -201,8 +217,22 @@ impl Wire {
 
     fn spoil(&mut self, fault: BodyFault) -> BodyFault {
         self.state.close_after();
-        self.broken = true;
+        self.broken |= matches!(fault, BodyFault::Gone(_));
         fault
+    }
+
+    /// The socket, for whoever has the last word. Nobody reads on.
+    pub(crate) fn part(&mut self) -> Option<Io> {
+        (self.ended, self.broken) = (true, true);
+        if let Some(body) = self.body.take() {
+            body.wake();
+        }
+        self.io.take()
+    }
+
+    /// Whether a request head is what is waited for.
+    pub(crate) fn awaits_head(&self) -> bool {
+        self.state.turn() == Turn::Head
     }
 
     /// RFC 9110 section 10.1.1: a client may wait to be told that its body is wanted. It is a few bytes into an empty
@@ -230,8 +260,19 @@ impl Reader {
         if self.gone.get() {
             return Poll::Ready(());
         }
-        self.waiting.set(Some(cx.waker().clone()));
+        self.wait(cx);
         Poll::Pending
+    }
+
+    fn wait(&self, cx: &Context<'_>) {
+        self.waiting.set(Some(cx.waker().clone()));
+    }
+
+    fn finish(&self) {
+        self.gone.set(true);
+        if let Some(waiting) = self.waiting.take() {
+            waiting.wake();
+        }
     }
 }
 
@@ -240,6 +281,9 @@ pub(crate) struct ClientBody {
     wire: Shared,
     reader: Rc<Reader>,
     length: Option<u64>,
+    trailers: Option<HeaderMap>,
+    /// The wire has given all of it, and may be the next request's by now.
+    whole: bool,
     ended: bool,
 }
 
@@ -248,18 +292,41 @@ impl ClientBody {
     pub(super) fn new(wire: &Shared, length: Option<u64>) -> Self {
         let reader = Rc::<Reader>::default();
         wire.borrow_mut().reader = Rc::clone(&reader);
-        Self { wire: Rc::clone(wire), reader, length, ended: length == Some(0) }
+        let empty = length == Some(0);
+        if empty {
+            reader.finish();
+        }
+        Self { wire: Rc::clone(wire), reader, length, trailers: None, whole: empty, ended: empty }
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyFault>>> {
         if self.ended {
             return Poll::Ready(None);
         }
-        let piece = ready!(self.wire.borrow_mut().poll_piece(cx));
+        if self.whole {
+            self.ended = true;
+            return Poll::Ready(self.trailers.take().map(|trailers| Ok(Piece::Trailers(trailers))));
+        }
+        let piece = ready!(self.poll_wire(cx));
         if let (Some(length), Some(Ok(Piece::Data(data)))) = (&mut self.length, &piece) {
             *length = length.saturating_sub(data.len() as u64);
         }
-        self.ended = !matches!(piece, Some(Ok(_))) || self.length == Some(0);
+        self.ended = !matches!(piece, Some(Ok(_))) || (self.whole && self.trailers.is_none());
+        Poll::Ready(piece)
+    }
+
+    /// The next piece, and with the last one the end: from then on the wire is not this body's any more.
+    fn poll_wire(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyFault>>> {
+        let mut wire = self.wire.borrow_mut();
+        let Poll::Ready(piece) = wire.poll_piece(cx) else {
+            wire.body = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        if wire.decoder.is_done() || !matches!(piece, Some(Ok(_))) {
+            self.whole = true;
+            self.trailers = wire.trailers.take();
+            self.reader.finish();
+        }
         Poll::Ready(piece)
     }
 
@@ -282,10 +349,7 @@ impl ClientBody {
 
 impl Drop for ClientBody {
     fn drop(&mut self) {
-        self.reader.gone.set(true);
-        if let Some(waiting) = self.reader.waiting.take() {
-            waiting.wake();
-        }
+        self.reader.finish();
     }
 }
 

@@ -136,6 +136,12 @@ impl H1 {
         self.sending.is_over()
     }
 
+    /// The server wants none of the body: nothing of it is kept.
+    pub(super) fn withhold(&mut self) {
+        self.state.fail();
+        self.sending = Sending::default();
+    }
+
     /// The next of the response's body.
     pub(super) fn poll_body(
         &mut self,
@@ -208,7 +214,11 @@ impl H1 {
     /// After a `101`: the socket, and what has already been read of the new protocol.
     pub(super) fn into_tunnel(self: Box<Self>) -> Option<(Stream, Bytes, Rc<Place>)> {
         match self.link {
-            Link::Whole(stream) => Some((stream, self.input.freeze(), self.place)),
+            Link::Whole(stream) => {
+                let small = self.input.len() < COPIED;
+                let read = if small { Bytes::copy_from_slice(&self.input) } else { self.input.freeze() };
+                Some((stream, read, self.place))
+            }
             Link::Split(_) => None,
         }
     }
@@ -350,7 +360,14 @@ impl H1 {
             Link::Whole(stream) => scratch::poll_read(Pin::new(stream), scratch::BLOCK, &mut cx),
             Link::Split(read) => scratch::poll_read(Pin::new(read), scratch::BLOCK, &mut cx),
         };
-        let more = ready!(read).inspect_err(|_| self.ended = true)?;
+        let Poll::Ready(read) = read else {
+            // Also nothing at all holds the block that it was read into.
+            if self.input.len() < COPIED {
+                self.input = BytesMut::from(&self.input[..]);
+            }
+            return Poll::Pending;
+        };
+        let more = read.inspect_err(|_| self.ended = true)?;
         self.ended |= more.is_empty();
         if self.input.is_empty() {
             self.input = more;

@@ -2,6 +2,7 @@
 
 use super::super::payload::{Gate, Payload};
 use super::super::room::Place;
+use super::super::timer::Timer;
 use super::head::Asked;
 use crate::wire::Out;
 use http_body::Body;
@@ -12,7 +13,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::io::AsyncWrite;
+use std::time::Duration;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::time::Instant;
+
+/// How long the rest of a request may make no progress, once its server has answered.
+const STALLED: Duration = Duration::from_secs(60);
 
 /// Nothing to send, or a request of which the rest is to be sent.
 pub(super) struct Sending {
@@ -91,9 +97,23 @@ impl Sending {
 
     /// Sends the rest, whatever the server says meanwhile, and holds the connection's place as long.
     pub(super) async fn go_on(mut self, mut stream: impl AsyncWrite + Unpin, place: Rc<Place>) {
-        let sent = poll_fn(|cx| self.poll(Pin::new(&mut stream), cx)).await;
-        // Why it failed is the client's fault, or shows in the response, which is read elsewhere.
-        drop((sent, place));
+        let (mut timer, mut seen, mut deadline) = (Timer::default(), 0, Instant::now() + STALLED);
+        let sent = poll_fn(|cx| {
+            if let Poll::Ready(sent) = self.poll(Pin::new(&mut stream), cx) {
+                return Poll::Ready(sent.is_ok());
+            }
+            if self.out.total != seen {
+                (seen, deadline) = (self.out.total, Instant::now() + STALLED);
+            }
+            timer.poll(deadline, cx).map(|()| false)
+        })
+        .await;
+        // Why it failed is the client's fault, or shows in the response, which is read elsewhere. The server must not
+        // wait for the rest.
+        if !sent {
+            drop(stream.shutdown().await);
+        }
+        drop(place);
     }
 
     /// Takes one frame of the body, if there is one now.
