@@ -54,6 +54,7 @@ pub(crate) fn serve(launch: Launch) -> Result<ExitCode> {
         identity::become_user(user).with_context(|| format!("cannot become the user `{user}`"))?;
     }
     limits::raise_open_files();
+    limits::keep_pages_small();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before anything is served, so that no signal of that time is lost.
     let signals = runtime.block_on(async { lifetime::Signals::new() })?;
