@@ -46,6 +46,11 @@ pub const H2_SEND_BUFFER: usize = 64 << 10;
 pub const H2_STREAM_WINDOW: u32 = 256 << 10;
 /// HTTP/2 flow-control window of a connection.
 pub const H2_CONNECTION_WINDOW: u32 = 1 << 20;
+/// Interim responses (1xx) that a client is told in front of one final response: early hints are one or two, and progress
+/// (102) is told every few seconds. Further ones are kept back, and the response goes on.
+pub const INTERIM_HEADS: u32 = 32;
+/// Bytes of their fields: a page hints at a few dozen links.
+pub const INTERIM_BYTES: usize = 16 << 10;
 /// Bytes of a response body that are waited for before a middleware decides (`compress.min-size` beyond it counts as this).
 pub const GATHERED_BYTES: usize = 64 << 10;
 /// Pieces of such a beginning; smaller ones mean a body that drips.

@@ -45,7 +45,7 @@ tests! {
         "Expect",
     ];
     semantics: ["Semantics", "Upgrades and WebSocket", "What clients claim, and the PROXY protocol"];
-    upstreams: ["Upstreams of HTTP/1", "Upstreams of HTTP/2"];
+    upstreams: ["Upstreams of HTTP/1", "Interim responses", "Upstreams of HTTP/2"];
     http2: [
         "Frames of HTTP/2",
         "Streams of HTTP/2",

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use pn_testkit::{Folder, Nginx, Origin, Peer, Reply, Session, find_program, free_port, request, wait_until};
+use pn_testkit::{
+    Folder, Nginx, Origin, Peer, Reply, Session, curl, find_program, free_port, request, wait_until,
+};
 
 use crate::rig::{self, HOST};
 
@@ -178,6 +180,11 @@ fn node_where_it_is_installed() {
     for (asked, status) in &rows {
         same(address, proxy.addr("web"), asked, *status);
     }
+    let url = format!("http://{}/hints", proxy.addr("web"));
+    let hinted = curl(&["-i", "-H", &format!("Host: {HOST}"), &url]).expect_success();
+    let (hint, answer) = hinted.split_once("\r\n\r\n").unwrap_or_default();
+    assert!(hint.starts_with("HTTP/1.1 103 ") && hint.contains("link: </a.css>; rel=preload"), "{hinted}");
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("hinted"), "{hinted}");
     let mut session = Session::http1(proxy.addr("web"));
     let echoed = session.send(request("POST", HOST, "/").map(|_| mebibyte().into()));
     assert!(echoed.body == mebibyte() && echoed.header("x-method") == "POST", "{:?}", echoed.headers);

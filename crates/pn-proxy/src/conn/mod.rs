@@ -2,6 +2,7 @@
 
 mod detect;
 mod h1;
+mod interim;
 mod proxy_header;
 mod pulse;
 mod refusal;
@@ -14,6 +15,7 @@ mod tls;
 mod watch;
 
 pub(crate) use h1::{BodyFault, ClientBody, Piece, Upgraded};
+pub(crate) use interim::Interim;
 pub(crate) use proxy_header::Ends;
 #[cfg(any(test, fuzzing))]
 pub(crate) use proxy_header::law as proxy_header_law;

@@ -107,6 +107,7 @@ impl Begun {
             Inbound::H1(body) if asked.upgrade.is_some() => Some(ClientEnd::H1(body.upgrade())),
             _ => None,
         });
+        let interim = incoming.interim();
         // The body of an extended CONNECT is the tunnel itself.
         let body = if asked.upgrade.is_none() {
             let (timeouts, limits) = (&listener.spec.timeouts, &listener.spec.limits);
@@ -121,6 +122,7 @@ impl Begun {
             trailers: asked.trailers,
             expects: asked.expects,
             keep_head: true,
+            interim,
             body,
         });
         websocket::complete(&mut cx, &conn.worker.env, delivery.upgrade.as_ref());

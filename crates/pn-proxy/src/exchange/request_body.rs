@@ -3,7 +3,7 @@
 
 use super::pipeline::Pipeline;
 use super::trailers;
-use crate::conn::{BodyFault, ClientBody, Piece};
+use crate::conn::{BodyFault, ClientBody, Interim, Piece};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
@@ -141,6 +141,14 @@ impl Inbound {
                     Err(fault) => Err(spoilt(fault)),
                 })
             }),
+        }
+    }
+
+    /// The client, for what a server says in front of its response.
+    pub(crate) fn interim(&self) -> Interim {
+        match self {
+            Self::Hyper(_) => Interim::Nobody,
+            Self::H1(body) => body.interim(),
         }
     }
 

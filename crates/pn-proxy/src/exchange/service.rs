@@ -6,6 +6,7 @@ use super::present::Present;
 use super::redirect;
 use super::request_body::RequestBody;
 use super::response_body::ResponseSource;
+use crate::conn::Interim;
 use crate::upstream::{Outgoing, ServerLabel, Unanswered, UpstreamTunnel};
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
@@ -28,13 +29,24 @@ pub(crate) struct Delivery {
     pub(crate) expects: bool,
     /// Somebody may ask the context for fields again, so that they are copied.
     pub(crate) keep_head: bool,
+    /// Whom the server's interim responses are for.
+    pub(crate) interim: Interim,
     pub(crate) body: RequestBody,
 }
 
 impl Delivery {
     /// Of a request that the proxy itself makes.
     pub(crate) fn new(host: HeaderValue, body: RequestBody) -> Box<Self> {
-        Box::new(Self { host, upgrade: None, trailers: false, expects: false, keep_head: false, body })
+        let interim = Interim::Nobody;
+        Box::new(Self {
+            host,
+            upgrade: None,
+            trailers: false,
+            expects: false,
+            keep_head: false,
+            interim,
+            body,
+        })
     }
 }
 
@@ -206,6 +218,7 @@ fn outgoing(
         upgrade: delivery.upgrade,
         expect_continue: delivery.expects,
         trailers: delivery.trailers,
+        interim: delivery.interim,
     })
 }
 

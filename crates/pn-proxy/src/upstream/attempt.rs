@@ -11,6 +11,7 @@ use super::pool::{Lease, Want};
 use super::service::Server;
 use super::tunnel::{Ends, UpstreamTunnel};
 use super::{dial::ClientEnds, names::Names};
+use crate::conn::Interim;
 use http::header::{HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY};
 use http::response::Parts;
 use http::uri::PathAndQuery;
@@ -40,6 +41,7 @@ pub(super) struct Job {
     pub(super) ends: ClientEnds,
     pub(super) expect: bool,
     pub(super) te_trailers: bool,
+    pub(super) interim: Interim,
     /// Nothing is lost when the server is asked twice.
     pub(super) idempotent: bool,
     /// What the transport says.
@@ -160,10 +162,9 @@ async fn over_h1(
     let used = connection.used;
     let gate = (job.expect && job.slot.is_some()).then(wait_for_continue);
     let payload = job.payload(gate.clone());
-    let slot = job.slot.clone();
-    let limit = job.head_limit;
-    let exchange =
-        connection.exchange(&job.asked(server, gate.is_some()), payload, gate.clone(), slot, limit);
+    let (slot, interim, limit) = (job.slot.clone(), job.interim.clone(), job.head_limit);
+    let asked = job.asked(server, gate.is_some());
+    let exchange = connection.exchange(&asked, payload, gate.clone(), slot, interim, limit);
     let answered = exchange.await;
     let head = answered.map_err(|broken| job.blame(broken, used))?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {

@@ -9,6 +9,7 @@ use super::load::InFlight;
 use super::payload::BodySlot;
 use super::service::{Server, ServerLabel, Service};
 use super::tunnel::UpstreamTunnel;
+use crate::conn::Interim;
 use crate::worker::WorkerEnv;
 use bytes::Bytes;
 use http::header::{COOKIE, HeaderMap, HeaderValue};
@@ -48,6 +49,8 @@ pub(crate) struct Outgoing<B> {
     pub(crate) idempotent: bool,
     /// The client takes trailers.
     pub(crate) trailers: bool,
+    /// Whom interim responses are for.
+    pub(crate) interim: Interim,
 }
 
 /// What a service answered.
@@ -157,6 +160,7 @@ where
         ends: ClientEnds(outgoing.peer.zip(outgoing.local)),
         expect: outgoing.expect_continue,
         te_trailers: outgoing.trailers,
+        interim: outgoing.interim,
         idempotent: outgoing.idempotent,
         head_limit: timeouts.response_header,
         body_idle: timeouts.body_idle,

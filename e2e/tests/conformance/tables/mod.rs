@@ -11,6 +11,7 @@ mod h2_requests;
 mod h2_streams;
 mod h2_upstreams;
 mod host;
+mod interim;
 mod lengths;
 mod paths;
 mod persistence;
@@ -41,6 +42,7 @@ pub(crate) const TABLES: &[Table] = &[
     Table { title: "Semantics", cases: semantics::cases },
     Table { title: "Upgrades and WebSocket", cases: upgrades::cases },
     Table { title: "Upstreams of HTTP/1", cases: upstream::cases },
+    Table { title: "Interim responses", cases: interim::cases },
     Table { title: "What clients claim, and the PROXY protocol", cases: forwarded::cases },
     Table { title: "Frames of HTTP/2", cases: h2_frames::cases },
     Table { title: "Streams of HTTP/2", cases: h2_streams::cases },

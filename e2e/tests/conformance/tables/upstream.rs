@@ -101,7 +101,7 @@ const CUT: &[Cut] = &[
 ];
 
 pub(crate) fn cases() -> Vec<Case> {
-    [super::rows(FAULTS), super::rows(CUT), splitting(), interim(), whole(), limits(), unreachable()]
+    [super::rows(FAULTS), super::rows(CUT), splitting(), whole(), limits(), unreachable()]
         .into_iter()
         .flatten()
         .collect()
@@ -156,45 +156,6 @@ fn splitting() -> Vec<Case> {
         .gets(200)
         .body("ok")
         .kept(),
-    ]
-}
-
-fn interim() -> Vec<Case> {
-    vec![
-        case("interim", "RFC 9110 §15.2", "Interim responses before the final one do not confuse it")
-            .answers(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-            .get()
-            .step(|play| {
-                let mut response = play.client().response();
-                while response.status < 200 {
-                    response = play.client().response();
-                }
-                assert_eq!((response.status, response.text().as_str()), (200, "ok"));
-            })
-            .kept(),
-        case("continue-unasked", "RFC 9110 §15.2.1", "100 that nobody asked for ends here")
-            .answers(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-            .get()
-            .gets(200)
-            .body("ok")
-            .kept(),
-        case("interim-with-length", "RFC 9110 §15.2", "A length in an interim response means nothing")
-            .answers(b"HTTP/1.1 103 Early Hints\r\nContent-Length: 50\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-            .get()
-            .gets(200)
-            .body("ok")
-            .kept(),
-        case("interim-without-end", "RFC 9209 §2.3.22", "Interim responses without end are 502, not gathered")
-            .origin(|wire| {
-                read_request(wire)?;
-                loop {
-                    wire.send("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(100))?;
-                }
-            })
-            .get()
-            .gets(502)
-            .kept()
-            .step(|play| play.origin_is_left()),
     ]
 }
 

@@ -7,7 +7,7 @@ mod upgraded;
 mod wire;
 
 pub(crate) use upgraded::Upgraded;
-pub(crate) use wire::{BodyFault, ClientBody, Piece};
+pub(crate) use wire::{BodyFault, ClientBody, Piece, Shared};
 
 use super::service::{Tracked, answer, refuse};
 use super::{Io, LINGER};
@@ -23,7 +23,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use wire::{Shared, Wire};
+use wire::Wire;
 
 /// A connection that speaks HTTP/1.1.
 pub(super) struct Talk {

@@ -22,7 +22,7 @@ pub(super) fn next(wire: &Shared, limits: &Limits) -> Result<Option<Request<Inbo
     own.progress = HeadProgress::default();
     own.state.begin(&head);
     own.takes_trailers = head.te_trailers;
-    own.forget_body();
+    own.forget_request();
     // A copy of its own: who holds a field must not hold all that was read along with it.
     let bytes = Bytes::copy_from_slice(own.input.get(..head.len).unwrap_or_default());
     let mut request = Request::new(());

@@ -108,7 +108,7 @@ impl Writing {
     }
 }
 
-fn write_fields(head: &mut HeadWriter<'_>, headers: &HeaderMap) {
+pub(super) fn write_fields(head: &mut HeadWriter<'_>, headers: &HeaderMap) {
     for (name, value) in headers {
         if !is_ours(name) {
             head.field(name.into(), value.into());

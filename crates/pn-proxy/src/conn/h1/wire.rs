@@ -1,12 +1,15 @@
 //! The bytes of one client connection, shared by whoever serves it and whoever reads the body of its request: at any
 //! time one of them reads.
 
+use super::response::write_fields;
 use super::upgraded::Upgraded;
 use crate::conn::Io;
+use crate::conn::interim::{Allowance, Interim};
 use crate::wire::{Out, scratch, trailers};
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
-use pn_http1::{BodyDecoder, BodyError, Fields, Framing, HeadProgress, ServerState, Turn};
+use http::response::Parts;
+use pn_http1::{BodyDecoder, BodyError, Fields, Framing, HeadProgress, HeadWriter, ServerState, Turn};
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
@@ -34,6 +37,7 @@ pub(crate) struct Wire {
     pub(super) fields: Fields,
     pub(super) decoder: BodyDecoder,
     trailers: Option<HeaderMap>,
+    allowance: Allowance,
     /// The client takes trailers.
     pub(super) takes_trailers: bool,
     /// The client has closed its side, or the connection broke.
@@ -74,6 +78,7 @@ impl Wire {
             fields: Fields::new(),
             decoder: BodyDecoder::new(Framing::None),
             trailers: None,
+            allowance: Allowance::default(),
             takes_trailers: false,
             ended: false,
             broken: false,
@@ -203,10 +208,11 @@ impl Wire {
         Poll::Ready(())
     }
 
-    /// Nothing is left of the body before.
-    pub(super) fn forget_body(&mut self) {
+    /// Nothing is left of the request before.
+    pub(super) fn forget_request(&mut self) {
         self.trailers = None;
         self.body = None;
+        self.allowance = Allowance::default();
     }
 
     pub(super) fn settle_body(&mut self) {
@@ -233,6 +239,18 @@ impl Wire {
     /// Whether a request head is what is waited for.
     pub(crate) fn awaits_head(&self) -> bool {
         self.state.turn() == Turn::Head
+    }
+
+    /// What a server says in front of its response. Should it not fit into the socket, the response takes it along.
+    pub(crate) fn interim(&mut self, head: &Parts, cx: &mut Context<'_>) {
+        if !self.allowance.take(&head.headers) || !self.state.interim(head.status) {
+            return;
+        }
+        let mut writer = HeadWriter::response(self.out.begin(), head.status);
+        write_fields(&mut writer, &head.headers);
+        writer.finish();
+        // A connection that breaks here is seen when it is read.
+        drop(self.poll_flush(cx));
     }
 
     /// RFC 9110 section 10.1.1: a client may wait to be told that its body is wanted. It is a few bytes into an empty
@@ -328,6 +346,11 @@ impl ClientBody {
             self.reader.finish();
         }
         Poll::Ready(piece)
+    }
+
+    /// For what a server says in front of its response.
+    pub(crate) fn interim(&self) -> Interim {
+        Interim::H1(Rc::clone(&self.wire))
     }
 
     /// What follows the request, should the protocol be changed.

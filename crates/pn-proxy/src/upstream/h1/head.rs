@@ -104,7 +104,7 @@ fn is_ours(name: &HeaderName) -> bool {
     [HOST, COOKIE, CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT, TE, CONNECTION, UPGRADE].contains(name)
 }
 
-/// The head at the beginning of `input`. `None` when it is not all there. An interim one comes without its fields.
+/// The head at the beginning of `input`. `None` when it is not all there.
 pub(super) fn read(
     input: &[u8],
     method: &Method,
@@ -113,7 +113,8 @@ pub(super) fn read(
         let Some(head) = parse_response(input, &LIMITS, method, fields)? else { return Ok(None) };
         let mut parts = Response::new(()).into_parts().0;
         (parts.status, parts.version) = (head.status, head.version);
-        if !head.is_interim() {
+        // The fields of 100 concern nobody.
+        if head.status != StatusCode::CONTINUE {
             parts.headers = end_to_end(input, &head, fields)?;
         }
         Ok(Some((head, parts)))
@@ -131,7 +132,9 @@ fn end_to_end(input: &[u8], head: &ResponseHead, fields: &Fields) -> Result<Head
         lengths += u32::from(length);
         let repeated = length && lengths > 1;
         let switches = head.status == StatusCode::SWITCHING_PROTOCOLS && field.known == Known::Upgrade;
-        if repeated || !(switches || fields.is_end_to_end(&bytes, field, head.connection)) {
+        // RFC 9110 section 8.6: no server sends a length with 1xx.
+        let barred = length && head.is_interim();
+        if repeated || barred || !(switches || fields.is_end_to_end(&bytes, field, head.connection)) {
             continue;
         }
         let value = field.value.slice(&bytes);

@@ -13,6 +13,7 @@ use super::payload::{BodySlot, Gate, Payload};
 use super::room::Place;
 use super::stream::Stream;
 use super::timer::Timer;
+use crate::conn::Interim;
 use crate::wire::{scratch, trailers};
 use bytes::{Buf, Bytes, BytesMut};
 use http::{Method, StatusCode, response};
@@ -98,14 +99,15 @@ impl H1 {
         })
     }
 
-    /// Sends a request and waits for the head of the response. With `limit`, no longer than that since the last
-    /// progress of the request. The head is laid out before the future is there, which has no room for it.
+    /// Sends a request and waits for the head of the response; what comes before it goes to `interim`. With `limit`, no
+    /// longer than that since the last progress of the request. The head is laid out before the future is there, which has no room for it.
     pub(super) fn exchange<'a>(
         &'a mut self,
         asked: &Asked<'_>,
         payload: Payload,
         gate: Option<Arc<Gate>>,
         slot: Option<BodySlot>,
+        interim: Interim,
         limit: Duration,
     ) -> impl Future<Output = Result<response::Parts, Broken>> + use<'a> {
         self.used = true;
@@ -116,7 +118,7 @@ impl H1 {
         let mut silent = true;
         async move {
             let result = poll_fn(|cx| {
-                if let Poll::Ready(result) = self.poll_head(&method, &mut silent, cx) {
+                if let Poll::Ready(result) = self.poll_head(&method, &interim, &mut silent, cx) {
                     return Poll::Ready(result);
                 }
                 ready!(wait.poll(&mut self.timer, cx));
@@ -230,6 +232,7 @@ impl H1 {
     fn poll_head(
         &mut self,
         method: &Method,
+        interim: &Interim,
         silent: &mut bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<response::Parts, ProxyError>> {
@@ -238,7 +241,7 @@ impl H1 {
             return Poll::Ready(Err(error));
         }
         loop {
-            if let Some(parts) = self.next_head(method)? {
+            if let Some(parts) = self.next_head(method, interim, cx)? {
                 return Poll::Ready(Ok(parts));
             }
             if self.ended {
@@ -273,7 +276,12 @@ impl H1 {
         }
     }
 
-    fn next_head(&mut self, method: &Method) -> Result<Option<response::Parts>, ProxyError> {
+    fn next_head(
+        &mut self,
+        method: &Method,
+        interim: &Interim,
+        cx: &mut Context<'_>,
+    ) -> Result<Option<response::Parts>, ProxyError> {
         while self.progress.is_due(&self.input, &head::LIMITS) {
             let read = head::read(&self.input, method).map_err(|refusal| {
                 let kind = if refusal.is_limit() {
@@ -288,6 +296,9 @@ impl H1 {
             self.progress = HeadProgress::default();
             if self.accept(&head)? {
                 return Ok(Some(parts));
+            }
+            if parts.status != StatusCode::CONTINUE {
+                interim.tell(&parts, cx);
             }
         }
         Ok(None)

@@ -2,6 +2,7 @@
 
 use super::check::Check;
 use super::grpc;
+use crate::conn::Interim;
 use crate::upstream::dial::{ClientEnds, Dialed, Target};
 use crate::upstream::fields;
 use crate::upstream::h1::{self, H1};
@@ -85,7 +86,7 @@ async fn http_status(
     } else {
         let asked = h1::Asked { close: true, ..h1::Asked::new(&method, &path, &host, &headers) };
         let mut connection = H1::new(stream, peer, place);
-        let exchange = connection.exchange(&asked, Payload::EMPTY, None, None, NO_LIMIT);
+        let exchange = connection.exchange(&asked, Payload::EMPTY, None, None, Interim::Nobody, NO_LIMIT);
         exchange.await.map(|head| head.status)
     };
     status.map(|status| status.as_u16()).map_err(|broken| describe(&broken.error))

@@ -180,6 +180,7 @@ pub(super) fn request<B>(method: Method, path: &str, body: B) -> Outgoing<B> {
         upgrade: None,
         expect_continue: false,
         trailers: false,
+        interim: crate::conn::Interim::Nobody,
     }
 }
 
