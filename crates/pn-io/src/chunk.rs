@@ -16,9 +16,25 @@ pub enum Chunk {
 }
 
 impl Chunk {
+    /// Cuts off the first `count` bytes, at most all, without copying.
+    #[must_use]
+    pub fn split_to(&mut self, count: usize) -> Self {
+        match self {
+            Self::Pool(bytes) => Self::Pool(bytes.split_to(count)),
+            Self::Shared(bytes) => Self::Shared(bytes.split_to(count.min(bytes.len()))),
+        }
+    }
+
     /// Whether it keeps a slab that is meant for reading.
     pub(crate) fn holds_large(&self) -> bool {
         matches!(self, Self::Pool(bytes) if bytes.size() == Size::Large)
+    }
+}
+
+/// Nothing.
+impl Default for Chunk {
+    fn default() -> Self {
+        Self::Shared(Bytes::new())
     }
 }
 
@@ -71,5 +87,15 @@ impl From<Bytes> for Chunk {
 impl From<&'static [u8]> for Chunk {
     fn from(bytes: &'static [u8]) -> Self {
         Self::Shared(Bytes::from_static(bytes))
+    }
+}
+
+/// For code that knows no pool: without a copy, at the price of one small allocation where it is from the pool.
+impl From<Chunk> for Bytes {
+    fn from(chunk: Chunk) -> Self {
+        match chunk {
+            Chunk::Pool(bytes) => bytes.into(),
+            Chunk::Shared(bytes) => bytes,
+        }
     }
 }

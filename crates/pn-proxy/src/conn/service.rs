@@ -3,10 +3,10 @@
 use super::stall::Stall;
 use crate::cx::ConnCx;
 use crate::exchange::{self, Inbound, ResponseBody};
-use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use pn_core::ProxyError;
+use pn_io::Chunk;
 use pn_model::limits;
 use std::convert::Infallible;
 use std::future::Future;
@@ -28,7 +28,7 @@ pub(crate) fn answer(
     let conn = Rc::clone(conn);
     async move {
         let response = exchange::serve(request, conn).await;
-        Ok(response.map(|body| Tracked { body, rest: Bytes::new(), stall, _serving: serving }))
+        Ok(response.map(|body| Tracked { body, rest: Chunk::default(), stall, _serving: serving }))
     }
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn refuse(conn: &Rc<ConnCx>, error: &ProxyError) -> Response<Tracked>
     let serving = Serving::new(conn);
     exchange::refuse(conn, error).map(|body| Tracked {
         body,
-        rest: Bytes::new(),
+        rest: Chunk::default(),
         stall: None,
         _serving: serving,
     })
@@ -63,19 +63,19 @@ impl Drop for Serving {
 pub(crate) struct Tracked {
     body: ResponseBody,
     /// What remains of a piece that is handed over in parts.
-    rest: Bytes,
+    rest: Chunk,
     stall: Option<Rc<Stall>>,
     _serving: Serving,
 }
 
 impl Body for Tracked {
-    type Data = Bytes;
+    type Data = Chunk;
     type Error = <ResponseBody as Body>::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    ) -> Poll<Option<Result<Frame<Chunk>, Self::Error>>> {
         let this = &mut *self;
         let Some(stall) = &this.stall else { return Pin::new(&mut this.body).poll_frame(cx) };
         let mut polled = match this.rest.is_empty() {
@@ -86,7 +86,8 @@ impl Body for Tracked {
             && let Some(piece) = frame.data_mut()
             && piece.len() > PIECE
         {
-            this.rest = piece.split_off(PIECE);
+            let first = piece.split_to(PIECE);
+            this.rest = std::mem::replace(piece, first);
         }
         // hyper asks for the next piece only once the client has room for it.
         stall.handed_over(polled.is_ready());

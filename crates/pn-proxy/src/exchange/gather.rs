@@ -1,10 +1,10 @@
 //! A response body of which the beginning is waited for, so that a middleware can tell a small one. What was taken comes
 //! first when the body is read on.
 
-use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame};
 use pn_core::ProxyError;
+use pn_io::Chunk;
 use pn_model::limits::{GATHERED_BYTES, GATHERED_PIECES};
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -16,7 +16,7 @@ use std::time::Duration;
 const AT_MOST: Duration = Duration::from_millis(10);
 
 pub(crate) struct Gathered<B> {
-    pieces: VecDeque<Bytes>,
+    pieces: VecDeque<Chunk>,
     size: usize,
     tail: Tail<B>,
 }
@@ -29,7 +29,7 @@ enum Tail<B> {
     End,
 }
 
-impl<B: Body<Data = Bytes, Error = ProxyError> + Unpin> Gathered<B> {
+impl<B: Body<Data = Chunk, Error = ProxyError> + Unpin> Gathered<B> {
     /// Takes from the body until it has ended, or `wanted` bytes are there, or it has had its time.
     pub(crate) async fn new(body: B, wanted: u64) -> Self {
         let mut own = Self { pieces: VecDeque::new(), size: 0, tail: Tail::Body(body) };
@@ -80,7 +80,7 @@ impl<B: Body<Data = Bytes, Error = ProxyError> + Unpin> Gathered<B> {
         self.pieces.is_empty() && nothing_follows
     }
 
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
         if let Some(piece) = self.pieces.pop_front() {
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
@@ -102,10 +102,10 @@ mod tests {
     use http_body_util::StreamBody;
     use pn_core::ErrorKind;
 
-    type Piece = Result<Frame<Bytes>, ProxyError>;
+    type Piece = Result<Frame<Chunk>, ProxyError>;
 
     fn data(text: &'static str) -> Piece {
-        Ok(Frame::data(text.into()))
+        Ok(Frame::data(text.as_bytes().into()))
     }
 
     /// How the body stands after `wanted` bytes were asked for, and all of it as it is read on.

@@ -9,6 +9,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use pn_core::{BodyFilter, ErrorKind, ProxyError};
+use pn_io::Chunk;
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
@@ -93,20 +94,20 @@ impl RequestBody {
         self.pipeline.changes_length()
     }
 
-    fn fail(&mut self, error: ProxyError) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+    fn fail(&mut self, error: ProxyError) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
         self.source = Source::Ended;
         self.tally.failed.set(Some(error.kind));
         Poll::Ready(Some(Err(error)))
     }
 
     /// The next frame from the client; `None` at the end.
-    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
         match &mut self.source {
             Source::Ended => Poll::Ready(None),
             Source::Memory(bytes) => {
                 let bytes = std::mem::take(bytes);
                 self.source = Source::Ended;
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
+                Poll::Ready(Some(Ok(Frame::data(bytes.into()))))
             }
             Source::Incoming(incoming) => {
                 let Poll::Ready(mut frame) = incoming.poll_frame(cx) else {
@@ -118,7 +119,7 @@ impl RequestBody {
                 }
                 if let Some(Ok(frame)) = &mut frame {
                     frame.trailers_mut().map(trailers::sift);
-                    let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+                    let bytes = frame.data_ref().map_or(0, |data| data.len()) as u64;
                     self.progress.made(bytes);
                     self.tally.received.set(self.tally.received.get() + bytes);
                 }
@@ -129,11 +130,11 @@ impl RequestBody {
 }
 
 impl Inbound {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
         match self {
             Self::Hyper(incoming) => Pin::new(incoming)
                 .poll_frame(cx)
-                .map(|frame| frame.map(|frame| frame.map_err(|cause| aborted(&cause)))),
+                .map(|frame| frame.map(|frame| frame.map(shared).map_err(|cause| aborted(&cause)))),
             Self::H1(body) => body.poll(cx).map(|piece| {
                 piece.map(|piece| match piece {
                     Ok(Piece::Data(data)) => Ok(Frame::data(data)),
@@ -167,6 +168,10 @@ impl Inbound {
     }
 }
 
+fn shared(frame: Frame<Bytes>) -> Frame<Chunk> {
+    frame.map_data(Chunk::from)
+}
+
 fn spoilt(fault: BodyFault) -> ProxyError {
     let kind = match fault {
         BodyFault::Malformed(_) => ErrorKind::RequestMalformed,
@@ -182,17 +187,17 @@ fn aborted(cause: &hyper::Error) -> ProxyError {
 }
 
 impl Body for RequestBody {
-    type Data = Bytes;
+    type Data = Chunk;
     type Error = ProxyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+    ) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
         let this = &mut *self;
         loop {
             if let Some(piece) = this.pipeline.pop() {
-                return Poll::Ready(Some(Ok(Frame::data(piece))));
+                return Poll::Ready(Some(Ok(Frame::data(piece.into()))));
             }
             if matches!(this.source, Source::Ended) {
                 return Poll::Ready(this.trailers.take().map(|trailers| Ok(Frame::trailers(*trailers))));
@@ -202,7 +207,7 @@ impl Body for RequestBody {
                 Some(Err(error)) => Err(error),
                 Some(Ok(frame)) if this.pipeline.is_empty() => return Poll::Ready(Some(Ok(frame))),
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(piece) => this.pipeline.push(piece),
+                    Ok(piece) => this.pipeline.push(piece.into()),
                     Err(frame) => {
                         this.trailers = frame.into_trailers().ok().map(Box::new);
                         Ok(())

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pn_core::{BodyFilter, ProxyError};
+use pn_io::Chunk;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -71,17 +72,17 @@ impl ResponseSource {
         }
     }
 
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
         match self {
             Self::Memory(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Self::Memory(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Memory(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes).into())))),
             Self::Upstream(body) => Pin::new(body).poll_frame(cx).map_ok(sifted),
             Self::Gathered(body) => body.poll(cx).map_ok(sifted),
         }
     }
 }
 
-fn sifted(mut frame: Frame<Bytes>) -> Frame<Bytes> {
+fn sifted(mut frame: Frame<Chunk>) -> Frame<Chunk> {
     frame.trailers_mut().map(trailers::sift);
     frame
 }
@@ -109,10 +110,10 @@ impl ResponseBody {
         }
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
         loop {
             if let Some(piece) = self.pipeline.pop() {
-                return Poll::Ready(Some(Ok(Frame::data(piece))));
+                return Poll::Ready(Some(Ok(Frame::data(piece.into()))));
             }
             if let Some(trailers) = self.trailers.take() {
                 return Poll::Ready(Some(Ok(Frame::trailers(*trailers))));
@@ -125,7 +126,7 @@ impl ResponseBody {
                 }
                 Some(Ok(frame)) if !self.pipeline.is_empty() => match frame.into_data() {
                     Ok(piece) => {
-                        if let Err(error) = self.pipeline.push(piece) {
+                        if let Err(error) = self.pipeline.push(piece.into()) {
                             return Poll::Ready(Some(Err(error)));
                         }
                     }
@@ -137,7 +138,7 @@ impl ResponseBody {
     }
 
     /// Trailers go last, after what the filters still hold.
-    fn hold_trailers(&mut self, frame: Frame<Bytes>) -> Result<(), ProxyError> {
+    fn hold_trailers(&mut self, frame: Frame<Chunk>) -> Result<(), ProxyError> {
         let mut held = std::mem::take(&mut self.pipeline);
         held.finish()?;
         self.source = ResponseSource::Memory(collect(&mut held));
@@ -145,7 +146,7 @@ impl ResponseBody {
         Ok(())
     }
 
-    fn drain(&mut self, mut held: Pipeline) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+    fn drain(&mut self, mut held: Pipeline) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
         if held.is_empty() {
             return Poll::Ready(None);
         }
@@ -153,7 +154,7 @@ impl ResponseBody {
             return Poll::Ready(Some(Err(error)));
         }
         let rest = collect(&mut held);
-        Poll::Ready((!rest.is_empty()).then(|| Ok(Frame::data(rest))))
+        Poll::Ready((!rest.is_empty()).then(|| Ok(Frame::data(rest.into()))))
     }
 }
 
@@ -168,13 +169,13 @@ fn collect(pipeline: &mut Pipeline) -> Bytes {
 }
 
 impl Body for ResponseBody {
-    type Data = Bytes;
+    type Data = Chunk;
     type Error = ProxyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+    ) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
         if let Some(error) = self.failed.take() {
             self.end(Some(&error));
             return Poll::Ready(Some(Err(*error)));
@@ -192,7 +193,7 @@ impl Body for ResponseBody {
         };
         match &frame {
             Some(frame) => {
-                let sent = frame.data_ref().map_or(0, Bytes::len) as u64;
+                let sent = frame.data_ref().map_or(0, |data| data.len()) as u64;
                 if let Some(finish) = &mut self.finish {
                     finish.sent(sent);
                 }

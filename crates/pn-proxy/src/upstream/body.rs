@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use pn_core::{ErrorKind, ProxyError};
+use pn_io::Chunk;
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -58,7 +59,7 @@ impl UpstreamBody {
         }
     }
 
-    fn break_off(&mut self, error: ProxyError) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+    fn break_off(&mut self, error: ProxyError) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
         self.link = Link::Ended;
         self.load = None;
         Poll::Ready(Some(Err(error)))
@@ -77,19 +78,19 @@ impl UpstreamBody {
 }
 
 impl Body for UpstreamBody {
-    type Data = Bytes;
+    type Data = Chunk;
     type Error = ProxyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+    ) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
         let this = &mut *self;
         let frame = match &mut this.link {
             Link::H1(connection, _) => connection.poll_body(cx),
             Link::H2 { incoming, .. } => Pin::new(incoming)
                 .poll_frame(cx)
-                .map(|frame| frame.map(|frame| frame.map_err(fault::reading_body))),
+                .map(|frame| frame.map(|frame| frame.map(shared).map_err(fault::reading_body))),
             Link::Ended => Poll::Ready(None),
         };
         match frame {
@@ -123,6 +124,10 @@ impl Body for UpstreamBody {
             Link::H2 { incoming, .. } => incoming.size_hint(),
         }
     }
+}
+
+fn shared(frame: Frame<Bytes>) -> Frame<Chunk> {
+    frame.map_data(Chunk::from)
 }
 
 impl fmt::Debug for UpstreamBody {

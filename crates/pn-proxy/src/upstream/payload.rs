@@ -1,10 +1,10 @@
 //! The request body as an upstream connection takes it. The body itself stays with the exchange, so that another
 //! server can be sent it when the first one took none of it.
 
-use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 use pn_core::ProxyError;
+use pn_io::Chunk;
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::task::{Context, Poll, ready};
 
-type AnyBody = dyn Body<Data = Bytes, Error = ProxyError> + Unpin;
+type AnyBody = dyn Body<Data = Chunk, Error = ProxyError> + Unpin;
 
 /// Where a request body waits to be taken. One allocation for a request that has a body, none for one that has not.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl BodySlot {
     /// `None` when there is no body.
     pub(super) fn new<B>(body: B) -> Option<Self>
     where
-        B: Body<Data = Bytes, Error = ProxyError> + Unpin + 'static,
+        B: Body<Data = Chunk, Error = ProxyError> + Unpin + 'static,
     {
         if body.is_end_stream() {
             return None;
@@ -91,10 +91,10 @@ impl Payload {
 pub(super) struct Broken;
 
 impl Body for Payload {
-    type Data = Bytes;
+    type Data = Chunk;
     type Error = Broken;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, Broken>>> {
         let Some(BodySlot(slot)) = &self.slot else { return Poll::Ready(None) };
         if slot.attempt.get() != self.attempt {
             return Poll::Ready(Some(Err(Broken)));

@@ -11,13 +11,13 @@ use super::service::{Server, ServerLabel, Service};
 use super::tunnel::UpstreamTunnel;
 use crate::conn::Interim;
 use crate::worker::WorkerEnv;
-use bytes::Bytes;
 use http::header::{COOKIE, HeaderMap, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode, response};
 use http_body::Body;
 use pn_core::graph::ServersNode;
 use pn_core::{ErrorKind, ProxyError, Side};
+use pn_io::Chunk;
 use pn_model::service::{Balance, RetryOn};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -103,7 +103,7 @@ impl Upstreams {
         env: &'a WorkerEnv,
     ) -> impl Future<Output = Result<Answer, Unanswered>> + use<'a, B>
     where
-        B: Body<Data = Bytes, Error = ProxyError> + Unpin + 'static,
+        B: Body<Data = Chunk, Error = ProxyError> + Unpin + 'static,
     {
         let watched = node.spec.outlier.is_some() || node.spec.retries.is_some();
         let now = if watched { env.now() } else { 0 };
@@ -146,7 +146,7 @@ fn sticky_value(node: &ServersNode, headers: &HeaderMap) -> Option<Box<str>> {
 
 fn job<B>(node: &ServersNode, outgoing: Outgoing<B>) -> Job
 where
-    B: Body<Data = Bytes, Error = ProxyError> + Unpin + 'static,
+    B: Body<Data = Chunk, Error = ProxyError> + Unpin + 'static,
 {
     let timeouts = &node.transport.timeouts;
     Job {

@@ -1,8 +1,9 @@
 //! What is to be written of a message: a buffer with heads and small pieces, and one large piece behind it.
 
 use super::scratch;
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use pn_http1::Frame;
+use pn_io::Chunk;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -17,7 +18,7 @@ const GATHERED: usize = 16 << 10;
 pub(crate) struct Out {
     buffer: Vec<u8>,
     written: usize,
-    piece: Bytes,
+    piece: Chunk,
     tail: &'static [u8],
     /// TLS holds back what it was given.
     unflushed: bool,
@@ -46,7 +47,7 @@ impl Out {
         self.piece.is_empty() && self.tail.is_empty() && self.buffer.len() < GATHERED
     }
 
-    pub(crate) fn push(&mut self, frame: &Frame, data: Bytes) {
+    pub(crate) fn push(&mut self, frame: &Frame, data: Chunk) {
         self.buffer.extend_from_slice(frame.head());
         if data.len() <= COPIED {
             self.buffer.extend_from_slice(&data);

@@ -10,6 +10,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 use http::response::Parts;
 use pn_http1::{BodyDecoder, BodyError, Fields, Framing, HeadProgress, HeadWriter, ServerState, Turn};
+use pn_io::Chunk;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
@@ -63,7 +64,7 @@ pub(crate) enum BodyFault {
 
 /// A piece of a body.
 pub(crate) enum Piece {
-    Data(Bytes),
+    Data(Chunk),
     Trailers(HeaderMap),
 }
 
@@ -174,7 +175,7 @@ impl Wire {
                 taken.advance(step.data.start);
                 let small = taken.len() < COPIED;
                 let data = if small { Bytes::copy_from_slice(&taken) } else { taken.freeze() };
-                return Ok(Some(Piece::Data(data)));
+                return Ok(Some(Piece::Data(data.into())));
             }
             if step.consumed == 0 {
                 break;

@@ -20,6 +20,7 @@ use http::{Method, StatusCode, response};
 use http_body::Frame;
 use pn_core::{ErrorKind, ProxyError};
 use pn_http1::{BodyDecoder, ClientState, Framing, HeadProgress, Received, ResponseHead};
+use pn_io::Chunk;
 use request::Sending;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -148,7 +149,7 @@ impl H1 {
     pub(super) fn poll_body(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+    ) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
         loop {
             match self.next_piece() {
                 Err(error) => return Poll::Ready(Some(Err(error))),
@@ -328,7 +329,7 @@ impl H1 {
     }
 
     /// The next run of data in what has been read. `None` when there is none.
-    fn next_piece(&mut self) -> Result<Option<Bytes>, ProxyError> {
+    fn next_piece(&mut self) -> Result<Option<Chunk>, ProxyError> {
         while !self.decoder.is_done() && !self.input.is_empty() {
             let step = self.decoder.decode(&self.input).map_err(malformed)?;
             if !step.trailers.is_empty() {
@@ -344,7 +345,8 @@ impl H1 {
                 taken.truncate(step.data.end);
                 taken.advance(step.data.start);
                 let small = taken.len() < COPIED;
-                return Ok(Some(if small { Bytes::copy_from_slice(&taken) } else { taken.freeze() }));
+                let data = if small { Bytes::copy_from_slice(&taken) } else { taken.freeze() };
+                return Ok(Some(data.into()));
             }
         }
         if self.ended && !self.decoder.is_done() {

@@ -13,6 +13,7 @@ use http::uri::PathAndQuery;
 use http::{Method, Request, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use pn_io::Chunk;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ pub(super) async fn ask(
     service: &str,
 ) -> Result<(), String> {
     let uri = fields::absolute(target.is_tls(), &host_of(&check.server), &PATH);
-    let body = Full::new(Bytes::from(question(service))).map_err(|never| match never {});
+    let body = Full::new(Chunk::from(Bytes::from(question(service)))).map_err(|never| match never {});
     let slot = BodySlot::new(body);
     let mut request = Request::new(slot.as_ref().map_or(Payload::EMPTY, |slot| Payload::new(slot, None)));
     *request.method_mut() = Method::POST;

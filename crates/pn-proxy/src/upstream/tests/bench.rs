@@ -4,13 +4,13 @@ use crate::upstream::send::Answer;
 use crate::upstream::service::Service;
 use crate::upstream::{Outgoing, Unanswered, Upstreams};
 use crate::worker::WorkerEnv;
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body::Body;
 use http_body_util::{BodyExt, Empty};
 use pn_core::graph::{ServerNode, ServersNode};
 use pn_core::state::{BalanceState, ServerState};
 use pn_core::{ErrorKind, ProxyError};
+use pn_io::Chunk;
 use pn_model::Transport;
 use pn_model::service::{Balance, HostHeader, Server, Servers, UpstreamAddress, UpstreamScheme};
 use pn_tls::UpstreamTls;
@@ -122,7 +122,7 @@ impl Bench {
 
     pub(super) async fn send<B>(&self, outgoing: Outgoing<B>) -> Result<Answer, Unanswered>
     where
-        B: Body<Data = Bytes, Error = ProxyError> + Unpin + 'static,
+        B: Body<Data = Chunk, Error = ProxyError> + Unpin + 'static,
     {
         self.upstreams.send(&self.node, &self.label, outgoing, &self.env).await
     }
@@ -134,7 +134,7 @@ impl Bench {
     /// Asks and reads the whole answer.
     pub(super) async fn ask<B>(&self, outgoing: Outgoing<B>) -> Result<Whole, ErrorKind>
     where
-        B: Body<Data = Bytes, Error = ProxyError> + Unpin + 'static,
+        B: Body<Data = Chunk, Error = ProxyError> + Unpin + 'static,
     {
         let answer = self.send(outgoing).await.map_err(|failed| failed.error.kind)?;
         read(answer).await.map_err(|error| error.kind)
@@ -160,7 +160,7 @@ pub(super) async fn read(answer: Answer) -> Result<Whole, ProxyError> {
     })
 }
 
-pub(super) type NoBody = http_body_util::combinators::UnsyncBoxBody<Bytes, ProxyError>;
+pub(super) type NoBody = http_body_util::combinators::UnsyncBoxBody<Chunk, ProxyError>;
 
 pub(super) fn get(path: &str) -> Outgoing<NoBody> {
     request(Method::GET, path, Empty::new().map_err(|never| match never {}).boxed_unsync())
@@ -185,7 +185,7 @@ pub(super) fn request<B>(method: Method, path: &str, body: B) -> Outgoing<B> {
 }
 
 pub(super) fn post(path: &str, body: &'static str) -> Outgoing<NoBody> {
-    let body = http_body_util::Full::from(body).map_err(|never| match never {});
+    let body = http_body_util::Full::new(Chunk::from(body.as_bytes())).map_err(|never| match never {});
     request(Method::POST, path, body.boxed_unsync())
 }
 

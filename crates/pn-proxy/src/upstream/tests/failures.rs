@@ -154,7 +154,13 @@ fn upload(pieces: usize, size: usize, pause: Duration) -> super::bench::NoBody {
     let frames = futures_util::stream::unfold(pieces, move |left| async move {
         tokio::time::sleep(pause).await;
         let next = left.checked_sub(1)?;
-        Some((Ok::<_, ProxyError>(http_body::Frame::data(bytes::Bytes::from(vec![b'x'; size]))), next))
+        Some((
+            Ok::<_, ProxyError>(http_body::Frame::data(pn_io::Chunk::from(bytes::Bytes::from(vec![
+                b'x';
+                size
+            ])))),
+            next,
+        ))
     });
     http_body_util::BodyExt::boxed_unsync(http_body_util::StreamBody::new(frames))
 }

@@ -2,11 +2,11 @@
 
 use super::bench::{Bench, get, on_worker, post, read, server, with_header};
 use crate::upstream::Upstreams;
-use bytes::Bytes;
 use http::Method;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use pn_core::{ErrorKind, ProxyError};
+use pn_io::Chunk;
 use pn_model::service::HostHeader;
 use pn_testkit::{Folder, Origin, RawOrigin};
 use std::sync::Arc;
@@ -135,7 +135,7 @@ fn a_head_is_what_the_server_needs() {
 
 fn pieces(pieces: &[&'static str]) -> super::bench::NoBody {
     let frames: Vec<Result<_, ProxyError>> =
-        pieces.iter().map(|piece| Ok(Frame::data(Bytes::from_static(piece.as_bytes())))).collect();
+        pieces.iter().map(|piece| Ok(Frame::data(Chunk::from(piece.as_bytes())))).collect();
     BodyExt::boxed_unsync(StreamBody::new(futures_util::stream::iter(frames)))
 }
 
@@ -173,7 +173,7 @@ fn trailers_of_a_request_reach_the_server() {
         let bench = Bench::new(vec![server(format!("http://{}", origin.addr()))]);
         let sum = http::HeaderMap::from_iter([("x-sum".parse().unwrap(), "6".parse().unwrap())]);
         let frames: [Result<_, ProxyError>; 2] =
-            [Ok(Frame::data(Bytes::from_static(b"abc"))), Ok(Frame::trailers(sum))];
+            [Ok(Frame::data(Chunk::from(b"abc".as_slice()))), Ok(Frame::trailers(sum))];
         let body = StreamBody::new(futures_util::stream::iter(frames));
         let outgoing = with_header(super::bench::request(Method::POST, "/", body), "trailer", "x-sum");
         bench.ask(outgoing).await.unwrap();
@@ -197,7 +197,7 @@ fn an_answer_before_the_end_of_the_request_lets_both_go_on() {
         let (send, pieces) = tokio::sync::mpsc::unbounded_channel::<&'static str>();
         let stream = futures_util::stream::unfold(pieces, |mut pieces| async {
             let piece = pieces.recv().await?;
-            Some((Ok(Frame::data(Bytes::from_static(piece.as_bytes()))), pieces))
+            Some((Ok(Frame::data(Chunk::from(piece.as_bytes()))), pieces))
         });
         let outgoing = super::bench::request(Method::POST, "/", StreamBody::new(Box::pin(stream)));
         let mut body = bench.send(outgoing).await.unwrap().body;
@@ -223,8 +223,10 @@ fn a_client_that_fails_in_its_body_is_to_blame() {
     let origin = RawOrigin::answering(OK);
     on_worker(async {
         let bench = Bench::new(vec![server(url(&origin))]);
-        let frames =
-            vec![Ok(Frame::data(Bytes::from_static(b"a"))), Err(ProxyError::new(ErrorKind::RequestAborted))];
+        let frames = vec![
+            Ok(Frame::data(Chunk::from(b"a".as_slice()))),
+            Err(ProxyError::new(ErrorKind::RequestAborted)),
+        ];
         let body = StreamBody::new(futures_util::stream::iter(frames));
         let failed = bench.send(super::bench::request(Method::PUT, "/", body)).await.unwrap_err();
         assert_eq!(failed.error.kind, ErrorKind::RequestAborted);
