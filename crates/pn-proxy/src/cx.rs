@@ -2,7 +2,7 @@
 //! thread; nothing here is locked.
 
 use crate::access_log::Sink;
-use crate::conn::{Pulse, Stall, Tie, Ties, ToldRefusals};
+use crate::conn::{Pulse, Tie, Ties, ToldRefusals};
 use crate::exchange::{LastAuthority, Told};
 use crate::metrics;
 use crate::plane::PlaneState;
@@ -93,8 +93,6 @@ pub(crate) struct ConnCx {
     /// How upstreams are told of this connection.
     pub(crate) told: Told,
     pub(crate) authority: LastAuthority,
-    /// The watch of the HTTP/2 stream that is about to be spawned.
-    stream: RefCell<Option<Rc<Stall>>>,
 }
 
 /// For the exchange.
@@ -155,7 +153,6 @@ impl ConnCx {
             listener: Cell::new((0, usize::MAX)),
             told: Told::default(),
             authority: LastAuthority::default(),
-            stream: RefCell::new(None),
         }
     }
 
@@ -172,15 +169,5 @@ impl ConnCx {
 
     pub(crate) fn request_ended(&self) {
         self.pulse.request_ended();
-    }
-
-    pub(crate) fn watch_stream(&self) -> Rc<Stall> {
-        let stall = Rc::new(Stall::new(self.worker.env.clock()));
-        self.stream.replace(Some(Rc::clone(&stall)));
-        stall
-    }
-
-    pub(crate) fn take_stream(&self) -> Option<Rc<Stall>> {
-        self.stream.take()
     }
 }

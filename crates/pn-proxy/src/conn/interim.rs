@@ -2,9 +2,11 @@
 //! 15.2, RFC 8297). 100 is not among them: the proxy asks and answers that by itself. Nor is 101, which is final.
 
 use super::h1::Shared;
+use super::h2::Reply;
 use http::header::HeaderMap;
 use http::response::Parts;
 use pn_model::limits;
+use std::rc::Rc;
 use std::task::Context;
 
 /// The client of one request, as far as interim responses concern it.
@@ -14,6 +16,7 @@ pub(crate) enum Interim {
     #[default]
     Nobody,
     H1(Shared),
+    H2(Rc<Reply>),
 }
 
 impl Interim {
@@ -22,6 +25,7 @@ impl Interim {
         match self {
             Self::Nobody => {}
             Self::H1(wire) => wire.borrow_mut().interim(head, cx),
+            Self::H2(reply) => reply.interim(head),
         }
     }
 }

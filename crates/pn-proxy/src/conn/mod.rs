@@ -1,7 +1,9 @@
 //! Connections: from an accepted socket to requests. PROXY header, TLS, which HTTP; then `serve`.
 
+mod date;
 mod detect;
 mod h1;
+mod h2;
 mod interim;
 mod proxy_header;
 mod pulse;
@@ -14,7 +16,8 @@ mod tie;
 mod tls;
 mod watch;
 
-pub(crate) use h1::{BodyFault, ClientBody, Piece, Upgraded};
+pub(crate) use h1::{BodyFault, ClientBody as H1Body, Piece, Upgraded as H1Upgraded};
+pub(crate) use h2::{ClientBody as H2Body, Upgraded as H2Upgraded};
 pub(crate) use interim::Interim;
 pub(crate) use proxy_header::Ends;
 #[cfg(any(test, fuzzing))]
@@ -22,7 +25,6 @@ pub(crate) use proxy_header::law as proxy_header_law;
 pub(crate) use pulse::Pulse;
 pub(crate) use refusal::Told as ToldRefusals;
 pub(crate) use socket::{Io, Socket, Stream};
-pub(crate) use stall::Stall;
 pub(crate) use tie::{Tie, Ties};
 
 use crate::cx::{ConnCx, WorkerCx};
@@ -58,7 +60,7 @@ pub(crate) async fn run(worker: Rc<WorkerCx>, listener: Arc<ListenerNode>, accep
     match Box::pin(open(&worker, &listener, accepted)).await {
         Ok(Some(Opened { io, spoken, conn })) => match spoken {
             Spoken::H1 => Box::pin(serve::h1(io, conn)).await,
-            Spoken::H2 => Box::pin(serve::h2(io, conn)).await,
+            Spoken::H2 => Box::pin(h2::run(io, conn)).await,
         },
         Ok(None) => {}
         Err(error) => tracing::debug!(listener = %tie.listener, %error, "connection refused"),

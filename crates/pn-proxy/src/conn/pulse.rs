@@ -25,6 +25,8 @@ pub(crate) struct Pulse {
     /// The client has closed its side.
     eof: AtomicBool,
     given_up: AtomicBool,
+    /// Bytes have come since somebody asked.
+    heard: AtomicBool,
 }
 
 /// What a connection waited for too long.
@@ -49,6 +51,7 @@ impl Pulse {
             stalled: AtomicU64::new(0),
             eof: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
+            heard: AtomicBool::new(false),
         }
     }
 
@@ -86,10 +89,18 @@ impl Pulse {
             self.eof.store(true, Relaxed);
             return;
         }
+        self.heard.store(true, Relaxed);
         if self.times_heads.load(Relaxed) && self.open.load(Relaxed) == 0 && !self.head.load(Relaxed) {
             self.head.store(true, Relaxed);
             self.since.store(0, Relaxed);
         }
+    }
+
+    /// Whether anything has come since this was asked before.
+    pub(crate) fn take_heard(&self) -> bool {
+        let heard = self.heard.load(Relaxed);
+        self.heard.store(false, Relaxed);
+        heard
     }
 
     pub(crate) fn has_written(&self) {

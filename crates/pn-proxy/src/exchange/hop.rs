@@ -30,6 +30,11 @@ fn takes_trailers(headers: &HeaderMap) -> bool {
     headers.get_all(TE).iter().any(|value| value.as_bytes().split(|&byte| byte == b',').any(is_trailers))
 }
 
+/// Removes the hop-by-hop fields that a response got on its way through the proxy; HTTP/2 has no place for them.
+pub(crate) fn strip_response(headers: &mut HeaderMap) {
+    strip(headers, Present::of(headers));
+}
+
 /// Removes the hop-by-hop fields of a message.
 pub(crate) fn strip(headers: &mut HeaderMap, present: Present) {
     if present.has(present::CONNECTION) {

@@ -130,7 +130,7 @@ fn authority(parts: &Parts, last: &LastAuthority) -> Result<Authority, ProxyErro
 /// The protocol that the client wants to change to: `Upgrade` in HTTP/1.1, extended CONNECT in HTTP/2 (RFC 8441).
 fn upgrade(parts: &Parts, present: Present) -> Result<Option<HeaderValue>, ProxyError> {
     if parts.method == Method::CONNECT {
-        let protocol = parts.extensions.get::<hyper::ext::Protocol>();
+        let protocol = parts.extensions.get::<h2::ext::Protocol>();
         let protocol = protocol.filter(|_| parts.version == Version::HTTP_2);
         let protocol = protocol.ok_or_else(|| ProxyError::new(ErrorKind::MethodUnsupported))?;
         if carries_requests(protocol.as_str().as_bytes()) {

@@ -30,6 +30,7 @@ pub(crate) use authority::law as authority_law;
 pub(crate) use forwarded::Told;
 #[cfg(any(test, fuzzing))]
 pub(crate) use forwarded::law as forwarded_law;
+pub(crate) use hop::strip_response;
 pub(crate) use request_body::{Inbound, RequestBody};
 pub(crate) use response_body::ResponseBody;
 
@@ -38,7 +39,6 @@ use door::Door;
 use env::ExchangeEnv;
 use http::request::Parts;
 use http::{HeaderValue, Version};
-use hyper::upgrade::OnUpgrade;
 use intake::Intake;
 use pn_core::graph::{ListenerNode, RouteNode, ServiceId};
 use pn_core::{Current, Dispatch, ErrorKind, ProxyError, RequestContext};
@@ -92,9 +92,8 @@ impl Begun {
         let began = conn.worker.env.now();
         let current = conn.current();
         let tally = Rc::<Tally>::default();
-        let (mut parts, mut incoming) = request.into_parts();
+        let (parts, mut incoming) = request.into_parts();
         let version = parts.version;
-        let client = parts.extensions.remove::<OnUpgrade>().map(ClientEnd::Hyper);
         let finishing = response::Finishing { conn, began, tally: &tally, version };
         let Some(listener) = conn.listener(&current) else {
             return Err(Box::new(finishing.refuse(&ProxyError::new(ErrorKind::Overloaded))));
@@ -103,9 +102,9 @@ impl Begun {
             report(&error, None);
             Box::new(finishing.refuse(&error))
         })?;
-        let client = client.or_else(|| match &mut incoming {
-            Inbound::H1(body) if asked.upgrade.is_some() => Some(ClientEnd::H1(body.upgrade())),
-            _ => None,
+        let client = asked.upgrade.is_some().then(|| match &mut incoming {
+            Inbound::H1(body) => ClientEnd::H1(body.upgrade()),
+            Inbound::H2(body) => ClientEnd::H2(body.upgrade()),
         });
         let interim = incoming.interim();
         // The body of an extended CONNECT is the tunnel itself.
@@ -160,7 +159,7 @@ struct Asked {
 
 type Opened = (Box<RequestContext>, Asked, Door);
 
-/// From hyper's head to a context at the right door.
+/// From a head to a context at the right door.
 fn open(
     parts: Parts,
     conn: &ConnCx,

@@ -3,11 +3,10 @@
 
 use super::pipeline::Pipeline;
 use super::trailers;
-use crate::conn::{BodyFault, ClientBody, Interim, Piece};
+use crate::conn::{BodyFault, H1Body, H2Body, Interim, Piece};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use pn_core::{BodyFilter, ErrorKind, ProxyError};
 use pn_io::Chunk;
 use std::cell::Cell;
@@ -31,8 +30,8 @@ pub(crate) struct RequestBody {
 /// A request body as it comes from the client.
 #[derive(Debug)]
 pub(crate) enum Inbound {
-    Hyper(Incoming),
-    H1(ClientBody),
+    H1(H1Body),
+    H2(H2Body),
 }
 
 #[derive(Debug)]
@@ -131,45 +130,40 @@ impl RequestBody {
 
 impl Inbound {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
-        match self {
-            Self::Hyper(incoming) => Pin::new(incoming)
-                .poll_frame(cx)
-                .map(|frame| frame.map(|frame| frame.map(shared).map_err(|cause| aborted(&cause)))),
-            Self::H1(body) => body.poll(cx).map(|piece| {
-                piece.map(|piece| match piece {
-                    Ok(Piece::Data(data)) => Ok(Frame::data(data)),
-                    Ok(Piece::Trailers(trailers)) => Ok(Frame::trailers(trailers)),
-                    Err(fault) => Err(spoilt(fault)),
-                })
-            }),
-        }
+        let piece = match self {
+            Self::H1(body) => ready!(body.poll(cx)).map(|piece| piece.map_err(spoilt)),
+            Self::H2(body) => ready!(body.poll(cx)).map(|piece| piece.map_err(aborted)),
+        };
+        Poll::Ready(piece.map(|piece| {
+            piece.map(|piece| match piece {
+                Piece::Data(data) => Frame::data(data),
+                Piece::Trailers(trailers) => Frame::trailers(trailers),
+            })
+        }))
     }
 
     /// The client, for what a server says in front of its response.
     pub(crate) fn interim(&self) -> Interim {
         match self {
-            Self::Hyper(_) => Interim::Nobody,
             Self::H1(body) => body.interim(),
+            Self::H2(body) => body.interim(),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Hyper(incoming) => incoming.is_end_stream(),
             Self::H1(body) => body.is_ended(),
+            Self::H2(body) => body.is_ended(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Hyper(incoming) => incoming.size_hint(),
-            Self::H1(body) => body.length().map_or_else(SizeHint::default, SizeHint::with_exact),
-        }
+        let length = match self {
+            Self::H1(body) => body.length(),
+            Self::H2(body) => body.length(),
+        };
+        length.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
-}
-
-fn shared(frame: Frame<Bytes>) -> Frame<Chunk> {
-    frame.map_data(Chunk::from)
 }
 
 fn spoilt(fault: BodyFault) -> ProxyError {
@@ -180,10 +174,8 @@ fn spoilt(fault: BodyFault) -> ProxyError {
     ProxyError::new(kind).caused_by(fault)
 }
 
-/// hyper tells a body that ends too early from one that breaks the framing only by its text.
-fn aborted(cause: &hyper::Error) -> ProxyError {
-    let kind = if cause.is_parse() { ErrorKind::RequestMalformed } else { ErrorKind::RequestAborted };
-    ProxyError::new(kind).caused_by(cause.to_string())
+fn aborted(cause: h2::Error) -> ProxyError {
+    ProxyError::new(ErrorKind::RequestAborted).caused_by(cause)
 }
 
 impl Body for RequestBody {

@@ -2,13 +2,11 @@
 //! and keeps only its connection.
 
 use super::finish::Finish;
-use crate::conn::Upgraded;
+use crate::conn::{H1Upgraded, H2Upgraded};
 use crate::cx::ConnCx;
 use crate::upstream::UpstreamTunnel;
 use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use http::{StatusCode, Version};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use std::future::poll_fn;
 use std::rc::Rc;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional_with_sizes};
@@ -25,15 +23,15 @@ pub(crate) struct Tunnel {
 
 /// The client's end, once its connection lets go of it.
 pub(crate) enum ClientEnd {
-    Hyper(OnUpgrade),
-    H1(oneshot::Receiver<Upgraded>),
+    H1(oneshot::Receiver<H1Upgraded>),
+    H2(oneshot::Receiver<H2Upgraded>),
 }
 
 impl ClientEnd {
     async fn wait(self) -> Option<Box<dyn Duplex>> {
         match self {
-            Self::Hyper(upgrade) => Some(Box::new(TokioIo::new(upgrade.await.ok()?))),
             Self::H1(upgrade) => Some(Box::new(upgrade.await.ok()?)),
+            Self::H2(upgrade) => Some(Box::new(upgrade.await.ok()?)),
         }
     }
 }

@@ -65,6 +65,14 @@ fn fields() -> Vec<Case> {
                 let head = play.frame_of(1, &[HEADERS]);
                 assert_ne!(head.flags & END_STREAM, 0, "{head:?}");
             }),
+        case("h2-head-own", "RFC 9110 §9.3.2", "Nor has one of the proxy's own")
+            .site("respond = { body = \"hello\" }")
+            .h2()
+            .headers(WHOLE, 1, &[(":method", "HEAD"), S, A, P])
+            .step(|play| {
+                let head = play.frame_of(1, &[HEADERS]);
+                assert_ne!(head.flags & END_STREAM, 0, "{head:?}");
+            }),
         case("h2-connect", "RFC 9113 §8.5", "CONNECT without `:protocol` is not implemented: 501")
             .h2()
             .headers(END_HEADERS, 1, &[(":method", "CONNECT"), (":authority", "{host}:443")])

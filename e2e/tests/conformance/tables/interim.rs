@@ -1,13 +1,15 @@
 //! Interim responses (1xx): what a server says in front of its response, RFC 9110 section 15.2 and RFC 8297.
 
+use pn_testkit::h2::{DATA, END_HEADERS, END_STREAM, HEADERS};
 use proxy_now_e2e::read_request;
 
 use crate::case::{Case, OK, case};
+use crate::h2::{Fields, POST};
 
 const GARBLED: &str = "proxy-now; error=http_protocol_error";
 
 pub(crate) fn cases() -> Vec<Case> {
-    [passed_on(), kept_back()].into_iter().flatten().collect()
+    [passed_on(), kept_back(), to_h2()].into_iter().flatten().collect()
 }
 
 fn passed_on() -> Vec<Case> {
@@ -112,5 +114,78 @@ fn kept_back() -> Vec<Case> {
             })
             .kept()
             .step(|play| play.origin_is_left()),
+    ]
+}
+
+const POST_ASKING: Fields = &[
+    (":method", "POST"),
+    (":scheme", "http"),
+    (":authority", "{host}"),
+    (":path", "/"),
+    ("expect", "100-continue"),
+];
+
+fn to_h2() -> Vec<Case> {
+    vec![
+        case(
+            "h2-early-hints",
+            "RFC 8297 §2",
+            "103 reaches a client of HTTP/2 while the rest of its request is still to come",
+        )
+        .origin(|wire| {
+            wire.read_head()?;
+            wire.send(
+                "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nKeep-Alive: timeout=5\r\n\r\n",
+            )?;
+            wire.read_until(b"hello")?;
+            wire.send(OK)?;
+            wire.stall()
+        })
+        .h2()
+        .headers(END_HEADERS, 1, POST)
+        .step(|play| {
+            let hint = play.frame_of(1, &[HEADERS]);
+            let text = String::from_utf8_lossy(&hint.payload).into_owned();
+            assert_eq!((hint.flags & END_STREAM, crate::h2::status(&hint.payload)), (0, Some(103)));
+            assert!(!text.contains("keep-alive"), "{text:?}");
+        })
+        .frame(DATA, END_STREAM, 1, b"hello")
+        .told(1, 200)
+        .alive(),
+        case(
+            "h2-interim-bounded",
+            "RFC 9110 §15.2",
+            "Further interim responses than a client of HTTP/2 is to be troubled with are kept back",
+        )
+        .origin(|wire| {
+            read_request(wire)?;
+            wire.send("HTTP/1.1 102 Processing\r\n\r\n".repeat(100))?;
+            wire.send(OK)
+        })
+        .h2()
+        .asks(1)
+        .step(|play| {
+            let statuses: Vec<u16> = (0..33).map(|_| play.status_of(1)).collect();
+            assert_eq!((&statuses[..32], statuses[32]), (&[102; 32][..], 200));
+        })
+        .alive(),
+        case(
+            "h2-continue",
+            "RFC 9110 §10.1.1",
+            "A client of HTTP/2 that waits for 100 gets it before its body is read",
+        )
+        .origin(|wire| {
+            wire.read_head()?;
+            wire.send("HTTP/1.1 100 Continue\r\n\r\n")?;
+            wire.read_until(b"hello")?;
+            wire.send(OK)?;
+            wire.stall()
+        })
+        .h2()
+        .headers(END_HEADERS, 1, POST_ASKING)
+        .told(1, 100)
+        .frame(DATA, END_STREAM, 1, b"hello")
+        .told(1, 200)
+        .alive(),
     ]
 }

@@ -1,5 +1,7 @@
 //! WebSocket over HTTP/2 to upstreams of HTTP/1.1: RFC 8441.
 
+use std::time::Duration;
+
 use pn_testkit::h2::{DATA, END_HEADERS, END_STREAM, RST_STREAM};
 use proxy_now_e2e::read_request;
 
@@ -70,6 +72,23 @@ fn opened() -> Vec<Case> {
 
 fn ended() -> Vec<Case> {
     vec![
+        case(
+            "h2-websocket-quiet",
+            "RFC 8441 §5",
+            "A tunnel that is quiet keeps its connection, though no request is under way beside it",
+        )
+        .listener("hasty")
+        .origin(|wire| {
+            read_request(wire)?;
+            wire.send(SWITCH)?;
+            wire.pause(Duration::from_secs(4));
+            wire.send("still here")?;
+            wire.stall()
+        })
+        .h2()
+        .headers(END_HEADERS, 1, ASK)
+        .told(1, 200)
+        .step(|play| assert_eq!(play.frame_of(1, &[DATA]).payload, b"still here")),
         case("h2-websocket-end", "RFC 8441 §5", "END_STREAM of the client is the upstream's FIN")
             .origin(|wire| {
                 read_request(wire)?;

@@ -130,7 +130,7 @@ impl Talk {
     async fn served(&self, request: Request<Inbound>) -> Option<Response<Tracked>> {
         let mut answer = pin!(answer(&self.conn, request));
         poll_fn(|cx| {
-            if let Poll::Ready(Ok(response)) = answer.as_mut().poll(cx) {
+            if let Poll::Ready(response) = answer.as_mut().poll(cx) {
                 return Poll::Ready(Some(response));
             }
             self.wire.borrow_mut().poll_gone(cx).map(|()| None)

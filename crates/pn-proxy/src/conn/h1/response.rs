@@ -1,15 +1,14 @@
 //! Responses as they are written: the head, then the body as fast as the client takes it.
 
 use super::wire::Wire;
+use crate::conn::date::with_date;
 use crate::conn::service::Tracked;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderName, TRANSFER_ENCODING};
 use http::{StatusCode, response};
 use http_body::Body;
 use pn_http1::{BodyEncoder, Framing, HeadWriter, Name};
-use std::cell::RefCell;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(super) struct Writing {
     encoder: BodyEncoder,
@@ -124,27 +123,4 @@ fn is_ours(name: &HeaderName) -> bool {
 /// RFC 9110 section 8.6: not with 1xx and 204.
 fn may_tell_length(status: StatusCode) -> bool {
     !status.is_informational() && status != StatusCode::NO_CONTENT
-}
-
-struct DateCache {
-    second: u64,
-    value: http::HeaderValue,
-}
-
-thread_local! {
-    static DATE_CACHE: RefCell<Option<DateCache>> = const { RefCell::new(None) };
-}
-
-/// The `Date` of this second.
-fn with_date(use_it: impl FnOnce(&http::HeaderValue)) {
-    let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    DATE_CACHE.with_borrow_mut(|cache| {
-        if cache.as_ref().is_none_or(|cache| cache.second != second) {
-            let text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(second));
-            *cache = http::HeaderValue::try_from(text).ok().map(|value| DateCache { second, value });
-        }
-        if let Some(cache) = cache {
-            use_it(&cache.value);
-        }
-    });
 }

@@ -1,0 +1,91 @@
+//! One stream: its request to the exchange, the response back.
+
+use super::body::ClientBody;
+use super::reply::Reply;
+use super::sending::Sending;
+use super::upgraded::Upgraded;
+use crate::conn::date::with_date;
+use crate::conn::service::{Tracked, answer};
+use crate::cx::ConnCx;
+use crate::exchange::{self, Inbound};
+use h2::RecvStream;
+use h2::server::SendResponse;
+use http::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
+use pn_io::Chunk;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// Serves one request. Dropped before its end, it resets the stream.
+pub(super) fn serve(
+    conn: &Rc<ConnCx>,
+    request: Request<RecvStream>,
+    respond: SendResponse<Chunk>,
+) -> impl Future<Output = ()> + use<> {
+    let reply = Rc::new(Reply::new(respond));
+    let is_head = *request.method() == Method::HEAD;
+    let (parts, recv) = request.into_parts();
+    let body = ClientBody::new(recv, &reply, &parts.headers);
+    let request = Request::from_parts(parts, Inbound::H2(body));
+    let conn = Rc::clone(conn);
+    async move {
+        let response = {
+            let mut answered = pin!(answer(&conn, request));
+            poll_fn(|cx| match answered.as_mut().poll(cx) {
+                Poll::Ready(response) => Poll::Ready(Some(response)),
+                Poll::Pending => reply.poll_reset(cx).map(|()| None),
+            })
+            .await
+        };
+        if let Some(response) = response {
+            give(&conn, &reply, response, is_head).await;
+        }
+    }
+}
+
+/// Sends a response.
+async fn give(conn: &ConnCx, reply: &Reply, response: Response<Tracked>, is_head: bool) {
+    let (mut parts, body) = response.into_parts();
+    exchange::strip_response(&mut parts.headers);
+    let bare = is_head || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let heir = reply.take_heir().filter(|_| parts.status.is_success());
+    let over = heir.is_none() && (bare || body.is_end_stream());
+    complete(&mut parts.headers, body.size_hint().exact().filter(|_| !over && heir.is_none()));
+    let send = match reply.respond(Response::from_parts(parts, ()), over) {
+        Ok(send) => send,
+        Err(error) => return tracing::debug!(%error, "a response of HTTP/2 cannot be sent"),
+    };
+    if let Some(heir) = heir {
+        // Nobody is there to take it when the upstream's end is gone already.
+        return drop(heir.waiting.send(Upgraded::new(heir.recv, send, body)));
+    }
+    if over {
+        return drain(body).await;
+    }
+    let mut sending = Sending::new(body, send);
+    poll_fn(|cx| sending.poll(conn, cx)).await;
+}
+
+/// What is not sent, of a response to HEAD, ends the exchange all the same.
+async fn drain(mut body: Tracked) {
+    poll_fn(|cx: &mut Context<'_>| {
+        while let Poll::Ready(Some(Ok(_))) = Pin::new(&mut body).poll_frame(cx) {}
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// Adds what a response of HTTP/2 says of itself.
+fn complete(headers: &mut HeaderMap, length: Option<u64>) {
+    if !headers.contains_key(DATE) {
+        with_date(|date| drop(headers.insert(DATE, date.clone())));
+    }
+    if let Some(length) = length
+        && !headers.contains_key(CONTENT_LENGTH)
+    {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+}
