@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use bytes::{Buf, Bytes};
 
-use crate::pool::{PoolBuf, PoolBytes, Size};
+use crate::pool::{Pool, PoolBuf, PoolBytes, Size};
 
 /// Bytes to send, owned. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -15,7 +15,20 @@ pub enum Chunk {
     Shared(Bytes),
 }
 
+/// Less than this is copied rather than kept in a large slab.
+const LITTLE: usize = 4 << 10;
+
 impl Chunk {
+    /// For who may keep it long, or hands it to code that does: little is moved out of memory that is meant for reading
+    /// in any case, much of it when that is scarce. So no more than half of it is ever kept.
+    #[must_use]
+    pub fn settled(self, pool: &Pool) -> Self {
+        if self.holds_large() && (self.len() < LITTLE || pool.is_scarce(Size::Large)) {
+            return Bytes::copy_from_slice(&self).into();
+        }
+        self
+    }
+
     /// Cuts off the first `count` bytes, at most all, without copying.
     #[must_use]
     pub fn split_to(&mut self, count: usize) -> Self {

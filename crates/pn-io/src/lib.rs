@@ -10,6 +10,7 @@ mod chunk;
 pub mod copy;
 pub mod holder;
 pub mod listen;
+mod over;
 pub mod pool;
 mod queue;
 pub mod reactor;
@@ -20,6 +21,7 @@ mod stream;
 mod tests;
 
 pub use chunk::Chunk;
+pub use over::Over;
 pub use pool::{Pool, PoolBuf, PoolBytes, PoolConfig, Size};
 pub use queue::{HIGH_WATER, QUEUE_CHUNKS};
 pub use reactor::Reactor;

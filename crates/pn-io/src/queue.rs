@@ -13,8 +13,13 @@ pub const HIGH_WATER: usize = 256 << 10;
 /// Chunks that a stream queues before it gives them back; as many go into one system call.
 pub const QUEUE_CHUNKS: usize = 32;
 
+/// Room for chunks behind the first that a stream keeps while nothing is queued: a head and a body in few pieces.
+const KEPT: usize = 4;
+
 #[derive(Debug, Default)]
 pub(crate) struct SendQueue {
+    /// Apart from the rest, which most messages have none of: a stream that waits then holds no memory for a queue.
+    first: Option<Chunk>,
     chunks: VecDeque<Chunk>,
     bytes: usize,
 }
@@ -26,12 +31,23 @@ impl SendQueue {
             return Ok(());
         }
         let before = self.bytes + elsewhere;
-        if before > 0 && (before + chunk.len() > HIGH_WATER || self.chunks.len() >= QUEUE_CHUNKS) {
+        if before > 0 && (before + chunk.len() > HIGH_WATER || self.chunks.len() + 1 >= QUEUE_CHUNKS) {
             return Err(chunk);
         }
         self.bytes += chunk.len();
-        self.chunks.push_back(chunk);
+        self.append(chunk);
         Ok(())
+    }
+
+    fn append(&mut self, chunk: Chunk) {
+        match self.first {
+            None => self.first = Some(chunk),
+            Some(_) => self.chunks.push_back(chunk),
+        }
+    }
+
+    pub(crate) fn first(&self) -> Option<&Chunk> {
+        self.first.as_ref()
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -39,14 +55,14 @@ impl SendQueue {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.first.is_none()
     }
 
     /// The first chunks, and their length together. One chunk is one slice: nothing is gathered that need not be.
     pub(crate) fn slices<'a>(&'a self, into: &mut [IoSlice<'a>; QUEUE_CHUNKS]) -> (usize, usize) {
         let mut total = 0;
         let mut count = 0;
-        for (slice, chunk) in into.iter_mut().zip(&self.chunks) {
+        for (slice, chunk) in into.iter_mut().zip(self.first.iter().chain(&self.chunks)) {
             *slice = IoSlice::new(chunk);
             total += chunk.len();
             count += 1;
@@ -57,19 +73,22 @@ impl SendQueue {
     /// The kernel has taken this many bytes: buffers that are done go back.
     pub(crate) fn advance(&mut self, mut count: usize) {
         self.bytes -= count.min(self.bytes);
-        while let Some(first) = self.chunks.front_mut() {
+        while let Some(first) = &mut self.first {
             if count < first.len() {
                 first.advance(count);
                 return;
             }
             count -= first.len();
-            self.chunks.pop_front();
+            self.first = self.chunks.pop_front();
+        }
+        if self.chunks.capacity() > KEPT {
+            self.chunks = VecDeque::new();
         }
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.chunks.clear();
-        self.bytes = 0;
+    /// Sending failed: buffers go back, and what was not taken stays counted.
+    pub(crate) fn fail(&mut self) {
+        (self.first, self.chunks) = Default::default();
     }
 
     /// For what a slow peer has not taken: little of it is moved out of large slabs in any case, much of it when these
@@ -83,13 +102,12 @@ impl SendQueue {
     /// What waits to be sent must not keep the memory that everybody reads into: peers that send before they read would
     /// then wait for us, and we for them. Copying once costs less than a worker that cannot read.
     pub(crate) fn vacate(&mut self, pool: &Pool) {
-        if !self.chunks.iter().any(Chunk::holds_large) {
+        if !self.first.iter().chain(&self.chunks).any(Chunk::holds_large) {
             return;
         }
-        for _ in 0..self.chunks.len() {
-            if let Some(chunk) = self.chunks.pop_front() {
-                self.push_moved(chunk, pool);
-            }
+        let rest = std::mem::take(&mut self.chunks);
+        for chunk in self.first.take().into_iter().chain(rest) {
+            self.push_moved(chunk, pool);
         }
     }
 
@@ -102,10 +120,10 @@ impl SendQueue {
                 break;
             }
             chunk.advance(moved);
-            self.chunks.push_back(small.into());
+            self.append(small.into());
         }
         if !chunk.is_empty() {
-            self.chunks.push_back(chunk);
+            self.append(chunk);
         }
     }
 }

@@ -95,7 +95,8 @@ pub trait DataStream {
     fn queued(&self) -> usize;
 
     /// Sends what is queued, at once as far as the kernel takes it; ready when all of it has been taken and its buffers
-    /// are back. After an error the queue is empty and the stream of no use for sending.
+    /// are back. After an error its buffers are back all the same and the stream is of no use for sending; what was
+    /// not taken stays counted in [`queued`](Self::queued), as far as that is known.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// Flushes, then ends this side (FIN). Receiving goes on.

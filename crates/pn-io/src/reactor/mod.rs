@@ -1,6 +1,7 @@
 //! The backend that waits until sockets are ready: tokio's reactor (epoll, kqueue). One per worker, on a current-thread
 //! runtime. The stream is in `stream.rs`; `splice.rs` has what Linux alone can do.
 
+mod direct;
 mod socket;
 #[cfg(target_os = "linux")]
 mod splice;

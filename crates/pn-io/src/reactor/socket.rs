@@ -18,11 +18,12 @@ pub enum Socket {
 macro_rules! either {
     ($self:expr, $socket:ident => $call:expr) => {
         match $self {
-            Socket::Tcp($socket) => $call,
-            Socket::Unix($socket) => $call,
+            $crate::reactor::Socket::Tcp($socket) => $call,
+            $crate::reactor::Socket::Unix($socket) => $call,
         }
     };
 }
+pub(super) use either;
 
 impl Socket {
     pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

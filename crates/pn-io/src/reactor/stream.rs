@@ -17,7 +17,7 @@ use crate::stream::DataStream;
 pub struct ReactorStream {
     pub(super) socket: Socket,
     seat: Seat,
-    queue: SendQueue,
+    pub(super) queue: SendQueue,
     /// Nothing was sent yet, and the reactor may not have said that it can be. It can, so that nobody waits for it.
     fresh: bool,
     shut: bool,
@@ -31,6 +31,11 @@ impl ReactorStream {
     /// The socket, for its addresses and options. Reading from it or writing to it breaks the stream.
     pub fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    /// A buffer to receive into, as soon as there is one.
+    pub fn poll_buffer(&mut self, cx: &mut Context<'_>) -> Poll<PoolBuf> {
+        self.seat.poll_take(cx, Size::Large)
     }
 
     /// One system call's worth of the queue, and whether the kernel took all that was offered.
@@ -87,7 +92,7 @@ impl DataStream for ReactorStream {
             match self.poll_send(cx) {
                 Poll::Ready(Ok(sent)) => self.queue.advance(sent),
                 Poll::Ready(Err(error)) => {
-                    self.queue.clear();
+                    self.queue.fail();
                     return Poll::Ready(Err(error));
                 }
                 Poll::Pending => {
@@ -108,6 +113,6 @@ impl DataStream for ReactorStream {
     }
 
     fn is_reusable(&mut self) -> bool {
-        self.queue.is_empty() && !self.shut && self.socket.is_quiet()
+        self.queue.bytes() == 0 && !self.shut && self.socket.is_quiet()
     }
 }

@@ -105,7 +105,7 @@ impl DataStream for SimStream {
         let mut endpoint = self.end.endpoint();
         if let Some(error) = endpoint.send.error.take() {
             drop(endpoint);
-            self.queue.clear();
+            self.queue.fail();
             return Poll::Ready(Err(error));
         }
         if endpoint.send.state == Operation::None {

@@ -24,15 +24,17 @@ pub(crate) use proxy_header::Ends;
 pub(crate) use proxy_header::law as proxy_header_law;
 pub(crate) use pulse::Pulse;
 pub(crate) use refusal::Told as ToldRefusals;
-pub(crate) use socket::{Io, Socket, Stream};
+pub(crate) use socket::{Io, Socket};
 pub(crate) use tie::{Tie, Ties};
 
 use crate::cx::{ConnCx, WorkerCx};
 use crate::plane::PlaneState;
+use crate::wire;
 use detect::{Spoken, detect};
 use pn_core::context::Connection;
 use pn_core::graph::ListenerNode;
 use pn_core::tls::TlsInfo;
+use pn_io::{EventActions, Over, reactor};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
@@ -47,7 +49,7 @@ pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
 /// A connection fresh from the kernel.
 pub(crate) struct Accepted {
-    pub(crate) stream: Stream,
+    pub(crate) stream: reactor::Socket,
     pub(crate) ends: Ends,
     pub(crate) tie: Rc<Tie>,
 }
@@ -83,7 +85,7 @@ async fn open(
     let Accepted { stream, mut ends, tie } = accepted;
     let spec = &listener.spec;
     let pulse = Arc::new(Pulse::new(worker.env.clock()));
-    let mut socket = Socket::new(stream, Arc::clone(&pulse));
+    let mut socket = Socket::new(wire::reactor().attach(stream)?, Arc::clone(&pulse));
     let mut at_tls = false;
     let handshake = async {
         if let Some(rules) = &spec.proxy_protocol {
@@ -97,7 +99,7 @@ async fn open(
         let state = current.prepared_arc::<PlaneState>().ok_or(io::ErrorKind::NotConnected)?;
         drop(current);
         let (stream, info) = tls::accept(socket, spec.name.as_str(), ends, &state.tls).await?;
-        Ok((Io::Tls(stream), Some(info), ends))
+        Ok((Io::Tls(Box::new(Over::new(stream, &wire::pool()))), Some(info), ends))
     };
     let shaken = within(spec.timeouts.handshake, handshake).await;
     if let (true, Err(error)) = (at_tls, &shaken) {
@@ -129,7 +131,7 @@ async fn choose(
 ) -> io::Result<Option<Spoken>> {
     let protocols = listener.spec.protocols;
     match io {
-        Io::Tls(stream) => Ok(match stream.get_ref().1.alpn_protocol() {
+        Io::Tls(stream) => Ok(match stream.get_ref().get_ref().1.alpn_protocol() {
             Some(b"h2") if protocols.h2 => Some(Spoken::H2),
             // A client that names no protocol speaks HTTP/1.1 where it is spoken at all.
             _ if protocols.h1 => Some(Spoken::H1),

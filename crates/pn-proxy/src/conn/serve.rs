@@ -47,7 +47,7 @@ async fn part(mut io: Io, farewell: &[u8], conn: Rc<ConnCx>) {
         }
         let mut socket = match io {
             Io::Plain(socket) => socket,
-            Io::Tls(tls) => tls.into_inner().0,
+            Io::Tls(tls) => tls.into_inner().into_inner().0,
         };
         socket.shutdown().await?;
         let mut sink = [0; 4096];

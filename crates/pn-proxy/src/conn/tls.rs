@@ -17,7 +17,7 @@ pub(crate) async fn accept(
     listener: &str,
     ends: Ends,
     table: &TlsTable,
-) -> io::Result<(Box<TlsStream<Socket>>, TlsInfo)> {
+) -> io::Result<(TlsStream<Socket>, TlsInfo)> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
     let signal = pn_tls::read_signal(&start.client_hello());
     let hello = Hello::of(&signal, ends.local.map(|local| local.ip()));
@@ -35,5 +35,5 @@ pub(crate) async fn accept(
     let (_, connection) = stream.get_ref();
     let info = pn_tls::finished(connection, &serve, UnixTime::now())
         .map_err(|expired| io::Error::new(io::ErrorKind::PermissionDenied, expired))?;
-    Ok((Box::new(stream), info))
+    Ok((stream, info))
 }

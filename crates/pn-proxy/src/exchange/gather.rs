@@ -1,6 +1,7 @@
 //! A response body of which the beginning is waited for, so that a middleware can tell a small one. What was taken comes
 //! first when the body is read on.
 
+use crate::wire;
 use http::HeaderMap;
 use http_body::{Body, Frame};
 use pn_core::ProxyError;
@@ -59,7 +60,8 @@ impl<B: Body<Data = Chunk, Error = ProxyError> + Unpin> Gathered<B> {
                 Some(Err(error)) => self.tail = Tail::Failed(error),
                 Some(Ok(Ok(piece))) => {
                     self.size = self.size.saturating_add(piece.len());
-                    self.pieces.push_back(piece);
+                    // They may wait for a slow client, all of them.
+                    self.pieces.push_back(piece.settled(&wire::pool()));
                 }
                 Some(Ok(Err(frame))) => self.tail = frame.into_trailers().map_or(Tail::End, Tail::Trailers),
             }

@@ -2,18 +2,18 @@
 //! and keeps only its connection.
 
 use super::finish::Finish;
-use crate::conn::{H1Upgraded, H2Upgraded};
+use crate::conn::{H1Upgraded, H2Upgraded, Io};
 use crate::cx::ConnCx;
 use crate::upstream::UpstreamTunnel;
+use crate::wire;
 use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use http::{StatusCode, Version};
+use pn_io::reactor::ReactorStream;
+use pn_io::{Chunk, DataStream, EventActions, Over, Relayed, copy};
 use std::future::poll_fn;
+use std::io;
 use std::rc::Rc;
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional_with_sizes};
 use tokio::sync::oneshot;
-
-/// One direction's buffer. Messages are small; bulk over WebSocket still moves 16 KiB a call.
-const BUFFER: usize = 16 << 10;
 
 /// Both ends of a tunnel, before the client has been told.
 pub(crate) struct Tunnel {
@@ -27,29 +27,46 @@ pub(crate) enum ClientEnd {
     H2(oneshot::Receiver<H2Upgraded>),
 }
 
+enum Client {
+    H1(Io),
+    H2(Box<Over<H2Upgraded>>),
+}
+
+wire::either_data_stream!(Client { H1, H2 });
+
 impl ClientEnd {
-    async fn wait(self) -> Option<Box<dyn Duplex>> {
+    /// The connection, and what has been read of the new protocol.
+    async fn wait(self) -> Option<(Client, Chunk)> {
         match self {
-            Self::H1(upgrade) => Some(Box::new(upgrade.await.ok()?)),
-            Self::H2(upgrade) => Some(Box::new(upgrade.await.ok()?)),
+            Self::H1(upgrade) => {
+                let H1Upgraded { io, read } = upgrade.await.ok()?;
+                Some((Client::H1(io), read))
+            }
+            Self::H2(upgrade) => {
+                let stream = Over::new(upgrade.await.ok()?, &wire::pool());
+                Some((Client::H2(Box::new(stream)), Chunk::default()))
+            }
         }
     }
 }
 
-trait Duplex: AsyncRead + AsyncWrite + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
+impl Client {
+    fn plain(&mut self) -> Option<&mut ReactorStream> {
+        match self {
+            Self::H1(Io::Plain(socket)) => Some(socket.stream()),
+            Self::H1(Io::Tls(_)) | Self::H2(_) => None,
+        }
+    }
+}
 
 impl Tunnel {
-    /// Joins the ends once the client's connection has let go of its own. The exchange ends with the tunnel: well, with what went
-    /// through, when both sides have closed it.
+    /// Joins the ends once the client's connection has let go of its own. The exchange ends with the tunnel: well, with
+    /// what went through, when both sides have closed it.
     pub(crate) fn open(self, conn: Rc<ConnCx>, mut finish: Finish) {
         tokio::task::spawn_local(async move {
-            let Some(mut client) = self.client.wait().await else { return };
-            let mut upstream = self.upstream;
-            let copied = copy_bidirectional_with_sizes(&mut client, &mut upstream, BUFFER, BUFFER);
+            let Some((client, read)) = self.client.wait().await else { return };
             tokio::select! {
-                copied = copied => match copied {
+                joined = join(client, read, self.upstream) => match joined {
                     Ok((received, sent)) => finish.tunnelled(received, sent),
                     Err(error) => {
                         tracing::debug!(listener = %conn.listener_name, %error, "a tunnel broke");
@@ -59,6 +76,21 @@ impl Tunnel {
             }
         });
     }
+}
+
+/// Everything from each side to the other, what has been read already first. Returns the bytes that the client has sent
+/// and those that it was sent.
+async fn join(mut client: Client, read: Chunk, mut upstream: UpstreamTunnel) -> io::Result<(u64, u64)> {
+    let (received, sent) = (read.len() as u64, upstream.read.len() as u64);
+    // Empty queues take any length.
+    drop(upstream.ends.queue_send(read));
+    drop(client.queue_send(std::mem::take(&mut upstream.read)));
+    let moved = Relayed::default();
+    match (client.plain(), upstream.ends.plain()) {
+        (Some(client), Some(upstream)) => wire::reactor().relay(client, upstream, &moved).await?,
+        _ => copy::relay(&mut client, &mut upstream.ends, &moved).await?,
+    }
+    Ok((received + moved.forth.get(), sent + moved.back.get()))
 }
 
 /// What tells the client that the protocol changes: 101 in HTTP/1.1, 200 to an extended CONNECT (RFC 8441).

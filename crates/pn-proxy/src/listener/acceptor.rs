@@ -1,11 +1,12 @@
 //! The accept loop of one socket on one worker.
 
 use super::gate::{Gate, Permit};
-use crate::conn::{self, Accepted, Ends, Stream};
+use crate::conn::{self, Accepted, Ends};
 use crate::cx::WorkerCx;
 use crate::plane::WorkerSocket;
 use pn_core::Current;
 use pn_core::graph::ListenerNode;
+use pn_io::reactor::Socket;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
@@ -98,10 +99,10 @@ impl Listening {
             Self::Tcp(tcp) => tcp.poll_accept(cx).map_ok(|(stream, peer)| {
                 // Asked for only where clients may arrive at several addresses.
                 let local = local.or_else(|| stream.local_addr().ok()).map(canonical);
-                Arrival(Stream::Tcp(stream), Ends { peer: Some(canonical(peer)), local })
+                Arrival(Socket::Tcp(stream), Ends { peer: Some(canonical(peer)), local })
             }),
             Self::Unix(unix) => {
-                unix.poll_accept(cx).map_ok(|(stream, _)| Arrival(Stream::Unix(stream), Ends::default()))
+                unix.poll_accept(cx).map_ok(|(stream, _)| Arrival(Socket::Unix(stream), Ends::default()))
             }
         }
     }
@@ -112,7 +113,7 @@ fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-struct Arrival(Stream, Ends);
+struct Arrival(Socket, Ends);
 
 /// Accepts until the door is told to stop, then what waits already, then closes.
 pub(crate) async fn run(door: Rc<Door>, socket: WorkerSocket, worker: Rc<WorkerCx>) {

@@ -9,9 +9,10 @@ use super::load::InFlight;
 use super::payload::{BodySlot, Gate, Payload};
 use super::pool::{Lease, Want};
 use super::service::Server;
-use super::tunnel::{Ends, UpstreamTunnel};
+use super::tunnel::{Ends, Held, UpstreamTunnel};
 use super::{dial::ClientEnds, names::Names};
 use crate::conn::Interim;
+use crate::wire;
 use http::header::{HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY};
 use http::response::Parts;
 use http::uri::PathAndQuery;
@@ -19,6 +20,7 @@ use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use pn_core::{ErrorKind, ProxyError};
+use pn_io::{Chunk, Over};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -197,9 +199,10 @@ fn switched(job: &Job, head: Parts, connection: Box<H1>, load: Option<InFlight>)
         Some(asked) if fields::agrees(&head, asked) => {
             let tunnel = connection.into_tunnel().ok_or_else(|| ProxyError::new(ErrorKind::Internal))?;
             let (stream, read, place) = tunnel;
-            let ends = Ends::H1 { stream, read, _place: place };
+            let held = Held::Connection { _place: place };
+            let tunnel = UpstreamTunnel::new(Ends::H1(stream), read, held, load);
             let body = UpstreamBody::new(Link::Ended, None, Duration::ZERO);
-            Ok(Said { head, body, tunnel: Some(Box::new(UpstreamTunnel::new(ends, load))) })
+            Ok(Said { head, body, tunnel: Some(Box::new(tunnel)) })
         }
         Some(_) => Err(ProxyError::new(ErrorKind::UpgradeFailed).into()),
         None => Err(ProxyError::new(ErrorKind::ResponseMalformed).caused_by("101 unasked").into()),
@@ -264,5 +267,7 @@ async fn open_h2_tunnel(
     load: Option<InFlight>,
 ) -> Result<UpstreamTunnel, ProxyError> {
     let upgraded = hyper::upgrade::on(response).await.map_err(fault::awaiting_head)?;
-    Ok(UpstreamTunnel::new(Ends::H2 { stream: TokioIo::new(upgraded), _place: place }, load))
+    let stream = Over::new(TokioIo::new(upgraded), &wire::pool());
+    let held = Held::Stream { _place: place };
+    Ok(UpstreamTunnel::new(Ends::H2(Box::new(stream)), Chunk::default(), held, load))
 }

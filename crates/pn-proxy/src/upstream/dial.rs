@@ -2,10 +2,13 @@
 
 use super::fault;
 use super::names::Names;
-use super::stream::{Plain, Stream};
+use super::stream::Stream;
 use super::tls::host_of;
+use crate::wire;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use pn_core::{ErrorKind, ProxyError};
+use pn_io::reactor::ReactorStream;
+use pn_io::{EventActions, Over};
 use pn_model::Transport;
 use pn_model::service::{Server, UpstreamAddress, UpstreamScheme};
 use pn_model::transport::{ProxyProtocolOut, UpstreamProtocol};
@@ -158,13 +161,14 @@ impl Target {
         }
     }
 
-    async fn connect(&self, addresses: &[SocketAddr]) -> io::Result<(Plain, Option<IpAddr>)> {
+    async fn connect(&self, addresses: &[SocketAddr]) -> io::Result<(ReactorStream, Option<IpAddr>)> {
         if let UpstreamAddress::Unix(path) = &self.address {
-            return Ok((Plain::Unix(UnixStream::connect(path).await?), None));
+            let stream = UnixStream::connect(path).await?;
+            return Ok((wire::reactor().attach(stream.into())?, None));
         }
         let (stream, address) = connect_any(addresses).await?;
         stream.set_nodelay(true)?;
-        Ok((Plain::Tcp(stream), Some(address.ip())))
+        Ok((wire::reactor().attach(stream.into())?, Some(address.ip())))
     }
 }
 
@@ -182,12 +186,12 @@ impl Tls {
         Ok(Self { config: Arc::clone(config), only_h1: Arc::new(only_h1), name })
     }
 
-    async fn handshake(&self, plain: Plain, only_h1: bool) -> Result<(Stream, bool), ProxyError> {
+    async fn handshake(&self, plain: ReactorStream, only_h1: bool) -> Result<(Stream, bool), ProxyError> {
         let config = if only_h1 { &self.only_h1 } else { &self.config };
         let connecting = TlsConnector::from(Arc::clone(config)).connect(self.name.clone(), plain);
         let stream = connecting.await.map_err(fault::connecting)?;
         let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok((Stream::Tls(Box::new(stream)), h2))
+        Ok((Stream::Tls(Box::new(Over::new(stream, &wire::pool()))), h2))
     }
 }
 

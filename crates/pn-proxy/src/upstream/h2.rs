@@ -4,7 +4,7 @@ use super::fault;
 use super::h1::{Broken, HeadWait};
 use super::payload::{BodySlot, Payload};
 use super::room::{Place, Room};
-use super::stream::{Io, Stream};
+use super::stream::Stream;
 use super::timer::Timer;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -30,7 +30,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a new connection is given to say that it takes extended CONNECT (RFC 8441 section 3).
 const SETTINGS_WAIT: Duration = Duration::from_secs(1);
 
-type Running = Connection<TokioIo<Io>, Payload, Local>;
+type Running = Connection<TokioIo<Stream>, Payload, Local>;
 /// Shared by the task that runs the connection and whoever asks it for its limits. `None` once it has ended: requests
 /// that it had not taken come back when it is dropped.
 type Shared = Rc<RefCell<Option<Running>>>;
@@ -67,7 +67,7 @@ impl H2 {
         room: &Rc<Room>,
         place: Place,
     ) -> Result<Rc<Self>, ProxyError> {
-        let io = TokioIo::new(Io(stream));
+        let io = TokioIo::new(stream);
         let opened = Builder::new(Local)
             .timer(TokioTimer::new())
             .initial_stream_window_size(H2_STREAM_WINDOW)
@@ -136,10 +136,11 @@ impl H2 {
     /// Sends a request and waits for the head of the response.
     pub(super) async fn exchange(
         &self,
-        request: Request<Payload>,
+        mut request: Request<Payload>,
         slot: Option<&BodySlot>,
         limit: Duration,
     ) -> Result<Response<Incoming>, Broken> {
+        request.body_mut().settled = true;
         let mut send = self.send.clone();
         let mut head = pin!(send.try_send_request(request));
         let mut wait = HeadWait::new(slot.cloned(), limit);

@@ -1,13 +1,32 @@
-//! Bytes on their way to and from a socket, for both sides of HTTP/1.1: shared memory to read into, what is to be
-//! written. What they mean is pn-http1's.
+//! Bytes on their way to and from a socket, for both sides of HTTP/1.1: the worker's backend and its buffers, what has
+//! been read, what is to be sent. What the bytes mean is pn-http1's.
 
+mod either;
+mod input;
 mod out;
 pub(crate) mod scratch;
 
+pub(crate) use either::{either_data_stream, either_stream};
+pub(crate) use input::Input;
 pub(crate) use out::Out;
 
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
+use pn_io::{EventActions, Pool, PoolConfig, Reactor};
+
+thread_local! {
+    static REACTOR: Reactor = Reactor::new(Pool::new(PoolConfig::default()));
+}
+
+/// The worker's backend.
+pub(crate) fn reactor() -> Reactor {
+    REACTOR.with(Reactor::clone)
+}
+
+/// The worker's buffers.
+pub(crate) fn pool() -> Pool {
+    REACTOR.with(|reactor| reactor.pool().clone())
+}
 
 /// The trailers that have a place there.
 pub(crate) fn trailers(section: &[u8]) -> Option<HeaderMap> {

@@ -1,41 +1,43 @@
-//! What is to be written of a message: a buffer with heads and small pieces, and one large piece behind it.
+//! What is to be sent of a message: heads and small pieces gathered into one buffer, and one large piece behind it.
 
-use super::scratch;
-use bytes::Buf;
+use super::{pool, scratch};
+use bytes::Bytes;
 use pn_http1::Frame;
-use pn_io::Chunk;
-use std::io::{self, IoSlice};
-use std::pin::Pin;
+use pn_io::{Chunk, DataStream, Size};
+use std::io;
 use std::task::{Context, Poll, ready};
-use tokio::io::AsyncWrite;
 
 /// Pieces up to this size are copied together, which costs less than a vectored write.
 const COPIED: usize = 4 << 10;
-/// No more is gathered before it is written.
-const GATHERED: usize = 16 << 10;
+/// No more is gathered before it is sent. With one piece on top it fits into a small slab.
+const GATHERED: usize = 12 << 10;
 
 #[derive(Default)]
 pub(crate) struct Out {
     buffer: Vec<u8>,
-    written: usize,
     piece: Chunk,
     tail: &'static [u8],
-    /// TLS holds back what it was given.
-    unflushed: bool,
-    /// Whether the socket has taken anything of this message.
-    pub(crate) began: bool,
+    /// Given to the stream.
+    given: u64,
     /// Bytes that the socket has taken, of all messages.
     pub(crate) total: u64,
+    /// As much as it had taken when this message began.
+    before: u64,
 }
 
 impl Out {
     /// For a new message.
     pub(crate) fn begin(&mut self) -> &mut Vec<u8> {
-        self.began = false;
+        self.before = self.total;
         if self.buffer.capacity() == 0 {
             self.buffer = scratch::take_buffer();
         }
         &mut self.buffer
+    }
+
+    /// Whether the socket has taken anything of this message.
+    pub(crate) fn began(&self) -> bool {
+        self.total > self.before
     }
 
     /// Room for framing that has no data.
@@ -61,56 +63,66 @@ impl Out {
     /// Ready once the socket has all of it.
     pub(crate) fn poll_write(
         &mut self,
-        mut stream: Pin<&mut impl AsyncWrite>,
+        stream: &mut impl DataStream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        while !self.is_written() {
-            let taken = ready!(self.poll_some(stream.as_mut(), cx))?;
-            if taken == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        loop {
+            let all = self.give(stream);
+            let flushed = stream.poll_flush(cx);
+            // An error has emptied the queue, and nothing of that was taken.
+            if !matches!(flushed, Poll::Ready(Err(_))) {
+                self.total = self.given - stream.queued() as u64;
             }
-            self.began = true;
-            self.unflushed = true;
-            self.total += taken as u64;
-            self.advance(taken);
+            ready!(flushed)?;
+            if all {
+                return Poll::Ready(Ok(()));
+            }
         }
-        if self.unflushed {
-            ready!(stream.poll_flush(cx))?;
-            self.unflushed = false;
-        }
-        Poll::Ready(Ok(()))
     }
 
     /// The message is over: its memory goes to others.
     pub(crate) fn release(&mut self) {
-        self.written = 0;
         scratch::give_buffer(std::mem::take(&mut self.buffer));
     }
 
-    fn is_written(&self) -> bool {
-        self.written >= self.buffer.len() && self.piece.is_empty() && self.tail.is_empty()
+    /// Gives the stream what it takes. Whether that was all.
+    fn give(&mut self, stream: &mut impl DataStream) -> bool {
+        self.give_buffer(stream) && self.give_piece(stream)
     }
 
-    /// A lone piece, which most messages are, goes by `send`: it costs the kernel less than `writev`.
-    fn poll_some(&self, stream: Pin<&mut impl AsyncWrite>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let buffered = self.buffer.get(self.written..).unwrap_or_default();
-        if self.piece.is_empty() && self.tail.is_empty() {
-            return stream.poll_write(cx, buffered);
+    fn give_buffer(&mut self, stream: &mut impl DataStream) -> bool {
+        if self.buffer.is_empty() {
+            return true;
         }
-        stream.poll_write_vectored(cx, &[buffered, &self.piece, self.tail].map(IoSlice::new))
+        let Ok(()) = stream.queue_send(gathered(&self.buffer)) else { return false };
+        self.given += self.buffer.len() as u64;
+        self.buffer.clear();
+        true
     }
 
-    fn advance(&mut self, mut taken: usize) {
-        let buffered = taken.min(self.buffer.len().saturating_sub(self.written));
-        self.written += buffered;
-        taken -= buffered;
-        if self.written == self.buffer.len() {
-            self.buffer.clear();
-            self.written = 0;
+    fn give_piece(&mut self, stream: &mut impl DataStream) -> bool {
+        let bytes = self.piece.len() as u64;
+        if let Err(piece) = stream.queue_send(std::mem::take(&mut self.piece)) {
+            self.piece = piece;
+            return false;
         }
-        let of_piece = taken.min(self.piece.len());
-        self.piece.advance(of_piece);
-        taken -= of_piece;
-        self.tail = self.tail.get(taken..).unwrap_or_default();
+        self.given += bytes;
+        if stream.queue_send(self.tail.into()).is_err() {
+            return false;
+        }
+        self.given += self.tail.len() as u64;
+        self.tail = &[];
+        true
+    }
+}
+
+/// A copy in pool memory, which costs no allocation; where it does not fit or there is none, one of its own.
+fn gathered(bytes: &[u8]) -> Chunk {
+    match pool().take(Size::Small) {
+        Some(mut small) if small.room() >= bytes.len() => {
+            small.extend(bytes);
+            small.into()
+        }
+        _ => Bytes::copy_from_slice(bytes).into(),
     }
 }

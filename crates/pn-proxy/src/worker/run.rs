@@ -7,6 +7,7 @@ use crate::cx::WorkerCx;
 use crate::metrics;
 use crate::plane::StartError;
 use crate::upstream::{Shares, Upstreams};
+use crate::wire;
 use pn_core::{Current, GraphReader, GraphSource};
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -15,6 +16,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
+use tokio::time::MissedTickBehavior;
+
+/// How often buffers that nobody has needed meanwhile go back to the system.
+const TRIM: Duration = Duration::from_secs(1);
 
 pub(crate) enum Command {
     /// Finish, then answer with the number of connections that were cut off.
@@ -67,6 +72,8 @@ impl Start {
         doors.reconcile(&current);
         self.adopted.set(self.index, current.number());
         drop(current);
+        let mut trim = tokio::time::interval(TRIM);
+        trim.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 // A drain empties the sockets of the latest generation, too.
@@ -84,6 +91,7 @@ impl Start {
                     }
                     Some(Command::Stop) | None => return,
                 },
+                _ = trim.tick() => wire::pool().trim(),
             }
         }
     }

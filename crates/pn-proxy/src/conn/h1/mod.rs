@@ -113,7 +113,7 @@ impl Talk {
                 if wire.ended {
                     return Poll::Ready(Asked::Nothing);
                 }
-                match wire.poll_fill(crate::wire::scratch::BLOCK, cx) {
+                match wire.poll_fill(usize::MAX, cx) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(_)) => return Poll::Ready(Asked::Nothing),
                     Poll::Pending if self.closing.get() && flushed.is_ready() => {
@@ -192,8 +192,7 @@ impl Talk {
 
     fn hand_over(&self) {
         let mut wire = self.wire.borrow_mut();
-        wire.compact();
-        let read = std::mem::take(&mut wire.input).freeze();
+        let read = wire.input.take_all();
         if let (Some(heir), Some(io)) = (wire.heir.take(), wire.io.take()) {
             // Nobody is there to take it when the upstream's end is gone already.
             drop(heir.send(Upgraded { io, read }));

@@ -2,7 +2,7 @@
 
 use super::wire::{ClientBody, Shared};
 use crate::exchange::Inbound;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Uri};
 use pn_core::{ErrorKind, ProxyError};
@@ -16,7 +16,6 @@ pub(super) fn next(wire: &Shared, limits: &Limits) -> Result<Option<Request<Inbo
         return Ok(None);
     }
     let Some(head) = parse_request(&own.input, limits, &mut own.fields).map_err(refused)? else {
-        own.compact();
         return Ok(None);
     };
     own.progress = HeadProgress::default();
@@ -41,7 +40,6 @@ pub(super) fn next(wire: &Shared, limits: &Limits) -> Result<Option<Request<Inbo
     own.input.advance(head.len);
     own.decoder = BodyDecoder::new(head.framing);
     own.settle_body();
-    own.compact();
     drop(guard);
     let length = match head.framing {
         Framing::Length(length) => Some(length),

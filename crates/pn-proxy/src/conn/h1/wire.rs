@@ -5,23 +5,19 @@ use super::response::write_fields;
 use super::upgraded::Upgraded;
 use crate::conn::Io;
 use crate::conn::interim::{Allowance, Interim};
-use crate::wire::{Out, scratch, trailers};
-use bytes::{Buf, Bytes, BytesMut};
+use crate::wire::{Input, Out, trailers};
 use http::HeaderMap;
 use http::response::Parts;
 use pn_http1::{BodyDecoder, BodyError, Fields, Framing, HeadProgress, HeadWriter, ServerState, Turn};
 use pn_io::Chunk;
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use tokio::sync::oneshot;
 
 /// Bytes of a request body that are read and thrown away to save the connection; more is not worth it.
 const DRAIN_BYTES: u64 = 256 << 10;
-/// Less than this is copied out of the block it was read into: a slow client must not hold one.
-const COPIED: usize = 4 << 10;
 /// Bytes that are read while nobody asks for them, to see whether the client is still there.
 const AHEAD: usize = 4 << 10;
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -31,7 +27,7 @@ pub(crate) type Shared = Rc<RefCell<Wire>>;
 pub(crate) struct Wire {
     /// `None` once a tunnel has it, or the connection was parted with.
     pub(crate) io: Option<Io>,
-    pub(super) input: BytesMut,
+    pub(super) input: Input,
     pub(super) out: Out,
     pub(super) state: ServerState,
     pub(super) progress: HeadProgress,
@@ -72,7 +68,7 @@ impl Wire {
     pub(super) fn new(io: Io) -> Self {
         Self {
             io: Some(io),
-            input: BytesMut::new(),
+            input: Input::default(),
             out: Out::default(),
             state: ServerState::new(DRAIN_BYTES),
             progress: HeadProgress::default(),
@@ -92,30 +88,15 @@ impl Wire {
     /// Reads once.
     pub(super) fn poll_fill(&mut self, most: usize, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(io) = &mut self.io else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
-        let Poll::Ready(read) = scratch::poll_read(Pin::new(io), most, cx) else {
-            self.compact();
-            return Poll::Pending;
-        };
+        let read = ready!(self.input.poll_fill(io, most, cx));
         let more = read.inspect_err(|_| (self.ended, self.broken) = (true, true))?;
-        self.ended |= more.is_empty();
-        if self.input.is_empty() {
-            self.input = more;
-        } else {
-            self.input.extend_from_slice(&more);
-        }
+        self.ended |= !more;
         Poll::Ready(Ok(()))
-    }
-
-    /// What waits is held in memory of its own. Also nothing at all holds the block that it was read into.
-    pub(super) fn compact(&mut self) {
-        if self.input.len() < COPIED {
-            self.input = BytesMut::from(&self.input[..]);
-        }
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(io) = &mut self.io else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
-        let written = ready!(self.out.poll_write(Pin::new(io), cx));
+        let written = ready!(self.out.poll_write(io, cx));
         if written.is_err() {
             (self.ended, self.broken) = (true, true);
         }
@@ -128,6 +109,7 @@ impl Wire {
             return Poll::Ready(());
         }
         if !self.decoder.is_done() {
+            self.input.rest();
             // Whoever reads the body sees it first, and says so at its end.
             self.reader.wait(cx);
             return Poll::Pending;
@@ -136,8 +118,8 @@ impl Wire {
             if ready!(self.poll_fill(AHEAD, cx)).is_err() {
                 break;
             }
-            self.compact();
         }
+        self.input.rest();
         if self.ended { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -155,7 +137,7 @@ impl Wire {
                 return Poll::Ready(Some(Err(self.spoil(gone))));
             }
             self.ask_for_body(cx);
-            if let Err(error) = ready!(self.poll_fill(scratch::BLOCK, cx)) {
+            if let Err(error) = ready!(self.poll_fill(usize::MAX, cx)) {
                 return Poll::Ready(Some(Err(self.spoil(BodyFault::Gone(error)))));
             }
         }
@@ -168,14 +150,10 @@ impl Wire {
             if !step.trailers.is_empty() {
                 self.trailers = trailers(self.input.get(step.trailers).unwrap_or_default());
             }
-            let mut taken = self.input.split_to(step.consumed);
+            let data = self.input.take(step.consumed, step.data);
             self.settle_body();
-            if !step.data.is_empty() {
-                taken.truncate(step.data.end);
-                taken.advance(step.data.start);
-                let small = taken.len() < COPIED;
-                let data = if small { Bytes::copy_from_slice(&taken) } else { taken.freeze() };
-                return Ok(Some(Piece::Data(data.into())));
+            if !data.is_empty() {
+                return Ok(Some(Piece::Data(data)));
             }
             if step.consumed == 0 {
                 break;
@@ -198,7 +176,7 @@ impl Wire {
         if self.state.turn() != Turn::Drain {
             return Poll::Ready(());
         }
-        match ready!(self.poll_fill(scratch::BLOCK, cx)) {
+        match ready!(self.poll_fill(usize::MAX, cx)) {
             Ok(()) if !self.ended => Poll::Ready(()),
             _ => self.give_up(),
         }

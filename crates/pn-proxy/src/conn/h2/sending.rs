@@ -3,6 +3,7 @@
 use crate::conn::service::Tracked;
 use crate::conn::stall::Stall;
 use crate::cx::ConnCx;
+use crate::wire;
 use h2::{Reason, SendStream};
 use http::HeaderMap;
 use http_body::Body;
@@ -48,7 +49,8 @@ impl Sending {
                     self.send.send_reset(Reason::INTERNAL_ERROR);
                     return Poll::Ready(());
                 }
-                Some(Ok(frame)) => match frame.into_data() {
+                // What waits for the client's window must not keep the memory that everybody reads into.
+                Some(Ok(frame)) => match frame.into_data().map(|data| data.settled(&wire::pool())) {
                     Ok(data) if data.len() <= SMALL_END && self.body.is_end_stream() => {
                         return self.end(data);
                     }

@@ -14,34 +14,29 @@ use super::room::Place;
 use super::stream::Stream;
 use super::timer::Timer;
 use crate::conn::Interim;
-use crate::wire::{scratch, trailers};
-use bytes::{Buf, Bytes, BytesMut};
+use crate::wire::{Input, trailers};
 use http::{Method, StatusCode, response};
 use http_body::Frame;
 use pn_core::{ErrorKind, ProxyError};
 use pn_http1::{BodyDecoder, ClientState, Framing, HeadProgress, Received, ResponseHead};
 use pn_io::Chunk;
 use request::Sending;
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
-use tokio::io::ReadHalf;
 use tokio::time::Instant;
-
-/// Less of a body than this is copied: who holds a piece for a slow client must not hold the block it was read into.
-const COPIED: usize = 4 << 10;
 
 pub(super) struct H1 {
     link: Link,
     state: ClientState,
     sending: Sending,
     /// What has come and is not dealt with.
-    input: BytesMut,
+    input: Input,
     progress: HeadProgress,
     decoder: BodyDecoder,
     /// Bytes of the body at hand, where its head says so.
@@ -65,7 +60,7 @@ pub(super) struct H1 {
 enum Link {
     Whole(Stream),
     /// The rest of the request is sent by a task of its own.
-    Split(ReadHalf<Stream>),
+    Split(Rc<RefCell<Stream>>),
 }
 
 /// An exchange that failed.
@@ -84,7 +79,7 @@ impl H1 {
             link: Link::Whole(stream),
             state: ClientState::new(),
             sending: Sending::default(),
-            input: BytesMut::new(),
+            input: Input::default(),
             progress: HeadProgress::default(),
             decoder: BodyDecoder::new(Framing::None),
             length: Some(0),
@@ -205,9 +200,9 @@ impl H1 {
         let (link, sending) = (self.link, std::mem::take(&mut self.sending));
         self.link = match link {
             Link::Whole(stream) => {
-                let (read, write) = tokio::io::split(stream);
-                tokio::task::spawn_local(sending.go_on(write, Rc::clone(&self.place)));
-                Link::Split(read)
+                let stream = Rc::new(RefCell::new(stream));
+                tokio::task::spawn_local(sending.go_on(Rc::clone(&stream), Rc::clone(&self.place)));
+                Link::Split(stream)
             }
             split @ Link::Split(_) => split,
         };
@@ -215,13 +210,9 @@ impl H1 {
     }
 
     /// After a `101`: the socket, and what has already been read of the new protocol.
-    pub(super) fn into_tunnel(self: Box<Self>) -> Option<(Stream, Bytes, Rc<Place>)> {
+    pub(super) fn into_tunnel(mut self: Box<Self>) -> Option<(Stream, Chunk, Rc<Place>)> {
         match self.link {
-            Link::Whole(stream) => {
-                let small = self.input.len() < COPIED;
-                let read = if small { Bytes::copy_from_slice(&self.input) } else { self.input.freeze() };
-                Some((stream, read, self.place))
-            }
+            Link::Whole(stream) => Some((stream, self.input.take_all(), self.place)),
             Link::Split(_) => None,
         }
     }
@@ -260,7 +251,7 @@ impl H1 {
     fn poll_send(&mut self) -> Poll<Result<(), ProxyError>> {
         let Link::Whole(stream) = &mut self.link else { return Poll::Ready(Ok(())) };
         let mut cx = Context::from_waker(&self.waker);
-        match ready!(self.sending.poll(Pin::new(stream), &mut cx)) {
+        match ready!(self.sending.poll(stream, &mut cx)) {
             Ok(()) => {
                 self.state.request_over();
                 Poll::Ready(Ok(()))
@@ -339,14 +330,10 @@ impl H1 {
             if step.consumed == 0 {
                 break;
             }
-            let mut taken = self.input.split_to(step.consumed);
+            let data = self.input.take(step.consumed, step.data);
             self.settle_body();
-            if !step.data.is_empty() {
-                taken.truncate(step.data.end);
-                taken.advance(step.data.start);
-                let small = taken.len() < COPIED;
-                let data = if small { Bytes::copy_from_slice(&taken) } else { taken.freeze() };
-                return Ok(Some(data.into()));
+            if !data.is_empty() {
+                return Ok(Some(data));
             }
         }
         if self.ended && !self.decoder.is_done() {
@@ -370,23 +357,11 @@ impl H1 {
     fn poll_fill(&mut self) -> Poll<io::Result<()>> {
         let mut cx = Context::from_waker(&self.waker);
         let read = match &mut self.link {
-            Link::Whole(stream) => scratch::poll_read(Pin::new(stream), scratch::BLOCK, &mut cx),
-            Link::Split(read) => scratch::poll_read(Pin::new(read), scratch::BLOCK, &mut cx),
+            Link::Whole(stream) => self.input.poll_fill(stream, usize::MAX, &mut cx),
+            Link::Split(stream) => self.input.poll_fill(&mut *stream.borrow_mut(), usize::MAX, &mut cx),
         };
-        let Poll::Ready(read) = read else {
-            // Also nothing at all holds the block that it was read into.
-            if self.input.len() < COPIED {
-                self.input = BytesMut::from(&self.input[..]);
-            }
-            return Poll::Pending;
-        };
-        let more = read.inspect_err(|_| self.ended = true)?;
-        self.ended |= more.is_empty();
-        if self.input.is_empty() {
-            self.input = more;
-        } else {
-            self.input.extend_from_slice(&more);
-        }
+        let more = ready!(read).inspect_err(|_| self.ended = true)?;
+        self.ended |= !more;
         Poll::Ready(Ok(()))
     }
 }

@@ -7,6 +7,8 @@ use super::head::Asked;
 use crate::wire::Out;
 use http_body::Body;
 use pn_http1::{BodyEncoder, EncodeError, Framing};
+use pn_io::DataStream;
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -14,7 +16,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
 /// How long the rest of a request may make no progress, once its server has answered.
@@ -55,7 +56,7 @@ impl Sending {
 
     /// Whether the socket has taken anything.
     pub(super) fn began(&self) -> bool {
-        self.out.began
+        self.out.began()
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -72,7 +73,7 @@ impl Sending {
     /// Ready once all has been sent.
     pub(super) fn poll(
         &mut self,
-        mut stream: Pin<&mut impl AsyncWrite>,
+        stream: &mut impl DataStream,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Stopped>> {
         while !self.over {
@@ -83,7 +84,7 @@ impl Sending {
             if more {
                 continue;
             }
-            ready!(self.out.poll_write(stream.as_mut(), cx)).map_err(Stopped::Socket)?;
+            ready!(self.out.poll_write(stream, cx)).map_err(Stopped::Socket)?;
             if self.payload.is_none() {
                 self.over = true;
                 self.gate = None;
@@ -96,10 +97,10 @@ impl Sending {
     }
 
     /// Sends the rest, whatever the server says meanwhile, and holds the connection's place as long.
-    pub(super) async fn go_on(mut self, mut stream: impl AsyncWrite + Unpin, place: Rc<Place>) {
+    pub(super) async fn go_on(mut self, stream: Rc<RefCell<impl DataStream>>, place: Rc<Place>) {
         let (mut timer, mut seen, mut deadline) = (Timer::default(), 0, Instant::now() + STALLED);
         let sent = poll_fn(|cx| {
-            if let Poll::Ready(sent) = self.poll(Pin::new(&mut stream), cx) {
+            if let Poll::Ready(sent) = self.poll(&mut *stream.borrow_mut(), cx) {
                 return Poll::Ready(sent.is_ok());
             }
             if self.out.total != seen {
@@ -111,7 +112,7 @@ impl Sending {
         // Why it failed is the client's fault, or shows in the response, which is read elsewhere. The server must not
         // wait for the rest.
         if !sent {
-            drop(stream.shutdown().await);
+            drop(poll_fn(|cx| stream.borrow_mut().poll_shutdown(cx)).await);
         }
         drop(place);
     }
