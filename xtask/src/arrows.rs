@@ -10,7 +10,7 @@ const NORMAL: &[(&str, &[&str])] = &[
     ("pn-model", &[]),
     ("pn-config", &["pn-model"]),
     ("pn-migrate", &["pn-config", "pn-model"]),
-    ("pn-core", &["pn-model"]),
+    ("pn-core", &["pn-http1", "pn-model"]),
     ("pn-middleware", &["pn-core", "pn-model"]),
     ("pn-io", &[]),
     ("pn-http1", &[]),

@@ -2,6 +2,7 @@
 
 use crate::known::Known;
 use crate::options::{Options, list};
+use crate::set::KnownSet;
 use crate::span::Span;
 use crate::text::{Name, Value};
 
@@ -12,6 +13,10 @@ pub struct Field {
     pub name: Span,
     /// Without the whitespace around it.
     pub value: Span,
+    /// What the value says is shown to nobody.
+    pub(crate) sensitive: bool,
+    /// The buffer has the line as it would be written: nothing but `: ` before the value and CRLF behind it.
+    pub(crate) plain: bool,
 }
 
 impl Field {
@@ -27,20 +32,12 @@ impl Field {
 
 /// The fields of one head, in their order. Made to be used again: it keeps its memory, so that once it is large enough
 /// parsing allocates nothing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Fields {
     list: Vec<Field>,
     /// Which known fields there are, and which more than once.
-    seen: u64,
-    repeated: u64,
-    /// Where the first of each known field is; means something only where `seen` says so.
-    first: [u16; Known::COUNT],
-}
-
-impl Default for Fields {
-    fn default() -> Self {
-        Self { list: Vec::new(), seen: 0, repeated: 0, first: [0; Known::COUNT] }
-    }
+    seen: KnownSet,
+    repeated: KnownSet,
 }
 
 impl Fields {
@@ -62,28 +59,27 @@ impl Fields {
     }
 
     pub fn contains(&self, known: Known) -> bool {
-        self.seen & known.bit() != 0
+        self.seen.has(known)
+    }
+
+    /// Whether there is any of these.
+    pub fn contains_any(&self, set: KnownSet) -> bool {
+        self.seen.meets(set)
     }
 
     pub fn is_repeated(&self, known: Known) -> bool {
-        self.repeated & known.bit() != 0
+        self.repeated.has(known)
     }
 
     /// The first field of this kind.
     pub fn get(&self, known: Known) -> Option<&Field> {
-        if !self.contains(known) {
-            return None;
-        }
-        self.list.get(usize::from(*self.first.get(known as usize)?))
+        self.all(known).next()
     }
 
     /// All fields of this kind, in their order.
-    pub fn all(&self, known: Known) -> impl Iterator<Item = &Field> {
-        let from = self
-            .get(known)
-            .and_then(|_| self.first.get(known as usize))
-            .map_or(self.list.len(), |&at| at.into());
-        self.list.get(from..).unwrap_or_default().iter().filter(move |field| field.known == known)
+    pub fn all(&self, known: Known) -> impl DoubleEndedIterator<Item = &Field> {
+        let list = if self.contains(known) { self.list.as_slice() } else { &[] };
+        list.iter().filter(move |field| field.known == known)
     }
 
     /// The value of the first field of this kind.
@@ -108,20 +104,33 @@ impl Fields {
 
     pub fn clear(&mut self) {
         self.list.clear();
-        self.seen = 0;
-        self.repeated = 0;
+        (self.seen, self.repeated) = (KnownSet::NONE, KnownSet::NONE);
     }
 
     pub(crate) fn push(&mut self, field: Field) {
-        let bit = field.known.bit();
-        self.repeated |= self.seen & bit;
-        if self.seen & bit == 0 {
-            self.seen |= bit;
-            if let Some(first) = self.first.get_mut(field.known as usize) {
-                *first = u16::try_from(self.list.len()).unwrap_or(u16::MAX);
-            }
-        }
+        self.count(field.known);
         self.list.push(field);
+    }
+
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&Field) -> bool) {
+        let before = self.list.len();
+        self.list.retain(keep);
+        if self.list.len() != before {
+            self.count_anew();
+        }
+    }
+
+    fn count_anew(&mut self) {
+        (self.seen, self.repeated) = (KnownSet::NONE, KnownSet::NONE);
+        for at in 0..self.list.len() {
+            self.list.get(at).map(|field| field.known).into_iter().for_each(|known| self.count(known));
+        }
+    }
+
+    fn count(&mut self, known: Known) {
+        let one = KnownSet::of(&[known]);
+        self.repeated = self.repeated.with(self.seen.common(one));
+        self.seen = self.seen.with(one);
     }
 
     fn lists(&self, head: &[u8], name: &[u8]) -> bool {

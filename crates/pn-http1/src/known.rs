@@ -1,5 +1,8 @@
 //! The fields that a proxy acts on, recognised while a head is parsed, so that no later stage looks a name up.
 
+use crate::alias::is_alias;
+use crate::set::KnownSet;
+
 /// A field that framing, connections, forwarding or trailers depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -46,6 +49,10 @@ pub enum Known {
     XRealIp,
     /// `X-Forwarded-` and anything else.
     XForwardedOther,
+    /// Another name by which something known says where a request came from: what Rack, Spring, Symfony, gunicorn,
+    /// Tornado, Zope and IIS' neighbours read. Names of users (`X-Forwarded-User` and its many like) are not among them:
+    /// see the threat model.
+    OtherClaim,
     /// A name such as `X_Forwarded_For`, which many applications cannot tell from the one with hyphens. No honest peer
     /// sends it.
     ClaimAlias,
@@ -53,31 +60,53 @@ pub enum Known {
 
 use Known::{
     Authorization, CacheControl, ClaimAlias, Connection, ContentEncoding, ContentLength, ContentRange,
-    ContentType, Cookie, Date, Expect, Forwarded, Host, KeepAlive, MaxForwards, Other, Pragma,
+    ContentType, Cookie, Date, Expect, Forwarded, Host, KeepAlive, MaxForwards, Other, OtherClaim, Pragma,
     ProxyAuthenticate, ProxyAuthorization, ProxyConnection, Range, Server, SetCookie, Te, Trailer,
     TransferEncoding, Upgrade, Via, WwwAuthenticate, XForwardedFor, XForwardedHost, XForwardedMethod,
     XForwardedOther, XForwardedPort, XForwardedPrefix, XForwardedProto, XForwardedServer,
     XForwardedTlsClientCert, XForwardedTlsClientCertInfo, XForwardedUri, XRealIp,
 };
 
-/// Those that begin with `x`. All of them say where a request came from.
-const X_FIELDS: [Known; 11] = [
-    XForwardedFor,
-    XForwardedProto,
-    XForwardedHost,
-    XForwardedPort,
-    XRealIp,
-    XForwardedServer,
-    XForwardedPrefix,
-    XForwardedMethod,
-    XForwardedUri,
-    XForwardedTlsClientCert,
-    XForwardedTlsClientCertInfo,
+/// All that say where a request came from, which upstreams take on trust of the proxy before them, so that nobody else
+/// may set it.
+pub(crate) const CLAIMS: [(Known, &str); 21] = [
+    (Forwarded, "forwarded"),
+    (XForwardedFor, "x-forwarded-for"),
+    (XForwardedProto, "x-forwarded-proto"),
+    (XForwardedHost, "x-forwarded-host"),
+    (XForwardedPort, "x-forwarded-port"),
+    (XRealIp, "x-real-ip"),
+    (XForwardedServer, "x-forwarded-server"),
+    (XForwardedPrefix, "x-forwarded-prefix"),
+    (XForwardedMethod, "x-forwarded-method"),
+    (XForwardedUri, "x-forwarded-uri"),
+    (XForwardedTlsClientCert, "x-forwarded-tls-client-cert"),
+    (XForwardedTlsClientCertInfo, "x-forwarded-tls-client-cert-info"),
+    (OtherClaim, "x-forwarded-ssl"),
+    (OtherClaim, "x-forwarded-scheme"),
+    (OtherClaim, "x-forwarded-protocol"),
+    (OtherClaim, "x-forwarded-by"),
+    (OtherClaim, "x-url-scheme"),
+    (OtherClaim, "x-scheme"),
+    (OtherClaim, "front-end-https"),
+    (OtherClaim, "x-original-url"),
+    (OtherClaim, "x-rewrite-url"),
 ];
+
+/// A bit for each length that a claim has, so that most names are told apart by theirs.
+const CLAIM_LENGTHS: u64 = {
+    let (mut lengths, mut at) = (0, 0);
+    while at < CLAIMS.len() {
+        lengths |= 1 << CLAIMS[at].1.len();
+        at += 1;
+    }
+    lengths
+};
 
 impl Known {
     /// How many there are.
-    pub(crate) const COUNT: usize = ClaimAlias as usize + 1;
+    #[cfg(test)]
+    const COUNT: usize = ClaimAlias as usize + 1;
 
     /// Which one a name is, without regard to case. By length and first letter there is at most one candidate, or two.
     pub fn of(name: &[u8]) -> Self {
@@ -112,7 +141,7 @@ impl Known {
             (17, b't') => TransferEncoding,
             (18, b'p') => ProxyAuthenticate,
             (19, b'p') => ProxyAuthorization,
-            (9.., b'x') => return x_field(name),
+            (8.., b'x') | (15, b'f') => return claim(name),
             _ => return Other,
         };
         if is_named(name, candidate.name().as_bytes()) { candidate } else { Other }
@@ -121,7 +150,7 @@ impl Known {
     /// The name in lower case; empty for those that stand for many names.
     pub const fn name(self) -> &'static str {
         match self {
-            Other | XForwardedOther | ClaimAlias => "",
+            Other | XForwardedOther | OtherClaim | ClaimAlias => "",
             Authorization => "authorization",
             CacheControl => "cache-control",
             Connection => "connection",
@@ -163,26 +192,14 @@ impl Known {
         }
     }
 
-    /// Whether it belongs to one connection, listed by `Connection` or not (RFC 9110 section 7.6.1). `Trailer` does not:
-    /// trailers are forwarded.
+    /// Whether it belongs to one connection ([`KnownSet::HOP_BY_HOP`]).
     pub const fn is_hop_by_hop(self) -> bool {
-        matches!(
-            self,
-            Connection
-                | KeepAlive
-                | ProxyAuthenticate
-                | ProxyAuthorization
-                | ProxyConnection
-                | Te
-                | TransferEncoding
-                | Upgrade
-        )
+        KnownSet::HOP_BY_HOP.has(self)
     }
 
     /// Whether it says where a request came from, which upstreams take on trust.
     pub const fn is_claim(self) -> bool {
-        matches!(self, Forwarded | ClaimAlias)
-            || (self as u8 >= XForwardedFor as u8 && self as u8 <= XRealIp as u8)
+        KnownSet::CLAIMS.has(self)
     }
 
     /// Whether a trailer must not have this name: it frames, routes, authenticates or vouches for a message, and has
@@ -195,15 +212,18 @@ impl Known {
     pub(crate) const fn is_kept(self) -> bool {
         matches!(self, Host | ContentLength | ContentType | Authorization | Cookie | SetCookie)
     }
-
-    pub(crate) const fn bit(self) -> u64 {
-        1 << self as u8
-    }
 }
 
-fn x_field(name: &[u8]) -> Known {
-    if let Some(known) = X_FIELDS.into_iter().find(|known| is_alike(name, known.name().as_bytes())) {
-        return if name.contains(&b'_') { ClaimAlias } else { known };
+/// A claim by one of the names above or an alias of it, or what only begins like one.
+fn claim(name: &[u8]) -> Known {
+    let fits = name.len() < 64 && CLAIM_LENGTHS >> name.len() & 1 == 1;
+    for (known, own) in CLAIMS.iter().filter(|_| fits) {
+        if is_named(name, own.as_bytes()) {
+            return *known;
+        }
+        if is_alias(name, own.as_bytes()) {
+            return ClaimAlias;
+        }
     }
     let other = name.get(..PREFIX.len()).is_some_and(|front| front.eq_ignore_ascii_case(PREFIX));
     if other { XForwardedOther } else { Other }
@@ -211,24 +231,33 @@ fn x_field(name: &[u8]) -> Known {
 
 const PREFIX: &[u8] = b"x-forwarded-";
 
-/// Whether a name is this one to somebody who reads `_` as `-`, as CGI and its heirs do.
-fn is_alike(name: &[u8], known: &[u8]) -> bool {
-    let same = |(one, other): (&u8, &u8)| one.eq_ignore_ascii_case(other) || (*one == b'_' && *other == b'-');
-    name.len() == known.len() && name.iter().zip(known).all(same)
-}
-
 /// Whether a name is this one of ours, which has letters and hyphens alone, without regard to case. Eight bytes at a
 /// time: every field of every message comes by here.
 fn is_named(name: &[u8], ours: &[u8]) -> bool {
+    if name.len() != ours.len() {
+        return false;
+    }
+    let (names, wanted) = (name.chunks(8), ours.chunks(8));
+    names.zip(wanted).all(|(name, wanted)| is_same_word(word(name), word(wanted)))
+}
+
+/// Without the second look CR would pass for a hyphen.
+fn is_same_word(name: u64, ours: u64) -> bool {
     const CASE: u64 = 0x2020_2020_2020_2020;
-    let (names, rest) = name.as_chunks::<8>();
-    let (wanted, rest_wanted) = ours.as_chunks::<8>();
-    let same = |(a, b): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*a) | CASE == u64::from_ne_bytes(*b) | CASE;
-    // Without the last look CR would pass for a hyphen.
-    name.len() == ours.len()
-        && names.iter().zip(wanted).all(same)
-        && rest.eq_ignore_ascii_case(rest_wanted)
-        && name.iter().all(|&byte| byte > b' ')
+    const VISIBLE: u64 = 0x4040_4040_4040_4040;
+    let visible = |word: u64| (word | word << 1) & VISIBLE;
+    name | CASE == ours | CASE && visible(name) == visible(ours)
+}
+
+/// At most eight bytes as a number, different for different ones of the same length.
+fn word(bytes: &[u8]) -> u64 {
+    if let Some(eight) = bytes.first_chunk::<8>() {
+        return u64::from_le_bytes(*eight);
+    }
+    if let (Some(front), Some(back)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        return u64::from(u32::from_le_bytes(*front)) | u64::from(u32::from_le_bytes(*back)) << 32;
+    }
+    bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
 #[cfg(test)]
@@ -252,7 +281,7 @@ mod tests {
     }
 
     /// All of them, found by their numbers' order: a new one that is missing here fails the count.
-    const NAMED: [Known; Known::COUNT - 3] = [
+    const NAMED: [Known; Known::COUNT - 4] = [
         Authorization,
         CacheControl,
         Connection,
@@ -319,6 +348,17 @@ mod tests {
             ("X-Forwarded_Proto", ClaimAlias),
             ("x_real_ip", ClaimAlias),
             ("x_forwarded_user", Other),
+            ("X-Forwarded-Ssl", OtherClaim),
+            ("x-scheme", OtherClaim),
+            ("X-Scheme", OtherClaim),
+            ("front-end-https", OtherClaim),
+            ("front_end_https", ClaimAlias),
+            ("x-original-url", OtherClaim),
+            ("x-rewrite_url", ClaimAlias),
+            ("x-schemes", Other),
+            ("x-real-ip2", Other),
+            ("x-forwarded", Other),
+            ("forwarded-for", Other),
             ("content_length", Other),
         ] {
             assert_eq!(Known::of(name.as_bytes()), expected, "{name}");
@@ -328,8 +368,11 @@ mod tests {
     #[test]
     fn classes() {
         let claims = NAMED.into_iter().filter(|known| known.is_claim());
-        assert_eq!(claims.count(), X_FIELDS.len() + 1);
-        assert!(ClaimAlias.is_claim() && !XForwardedOther.is_claim() && !Via.is_claim());
+        let named = CLAIMS.iter().filter(|(known, _)| *known != OtherClaim);
+        assert_eq!(claims.count(), named.count());
+        assert!(
+            ClaimAlias.is_claim() && OtherClaim.is_claim() && !XForwardedOther.is_claim() && !Via.is_claim()
+        );
         assert!(XForwardedOther.is_barred_from_trailers() && !Other.is_barred_from_trailers());
         assert!(Te.is_hop_by_hop() && !Trailer.is_hop_by_hop());
     }

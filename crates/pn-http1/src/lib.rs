@@ -22,6 +22,7 @@
 //! with LF alone, no reason phrase, and equal lengths that are repeated.
 #![forbid(unsafe_code)]
 
+mod alias;
 mod chunk;
 mod client;
 mod decode;
@@ -33,18 +34,22 @@ mod known;
 pub mod laws;
 mod limits;
 mod lines;
+mod list;
 mod options;
 mod progress;
 mod refusal;
 mod request;
 mod response;
 mod server;
+mod set;
 mod span;
 mod target;
 mod text;
 mod trailers;
+mod value;
 mod write;
 
+pub use alias::is_alias;
 pub use client::{ClientState, Misbehaviour, Received};
 pub use decode::{BodyDecoder, BodyError, Step};
 pub use encode::{BodyEncoder, EncodeError, Frame};
@@ -52,14 +57,17 @@ pub use fields::{Field, Fields};
 pub use framing::Framing;
 pub use known::Known;
 pub use limits::Limits;
+pub use list::FieldList;
 pub use options::Options;
 pub use progress::HeadProgress;
 pub use refusal::Refusal;
 pub use request::{Expect, RequestHead, parse_request};
 pub use response::{ResponseHead, parse_response};
 pub use server::{End, Reply, ServerState, Turn};
+pub use set::KnownSet;
 pub use span::Span;
 pub use target::{Form, Target};
 pub use text::{Name, RequestTarget, Value};
 pub use trailers::parse_trailers;
+pub use value::FieldValue;
 pub use write::HeadWriter;

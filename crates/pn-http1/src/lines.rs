@@ -79,7 +79,17 @@ pub(crate) fn gather(
         if value.range().end.saturating_sub(name.range().start) > limits.line_bytes {
             return Err(Refusal::LineTooLong);
         }
-        fields.push(Field { known: Known::of(header.name.as_bytes()), name, value });
+        let known = Known::of(header.name.as_bytes());
+        let plain = is_plain(input, name, value);
+        fields.push(Field { known, name, value, sensitive: false, plain });
     }
     Ok(())
+}
+
+/// Whether a line is written as we would write it.
+pub(crate) fn is_plain(input: &[u8], name: Span, value: Span) -> bool {
+    let (name, value) = (name.range(), value.range());
+    value.start == name.end + 2
+        && input.get(name.end..value.start) == Some(b": ")
+        && input.get(value.end..value.end + 2) == Some(b"\r\n")
 }

@@ -48,6 +48,12 @@ impl Span {
         if start <= end && end <= whole.len() { Self::new(start, end) } else { Self::default() }
     }
 
+    /// The same part of a text that has `by` bytes before it.
+    pub(crate) fn moved(self, by: usize) -> Self {
+        let Range { start, end } = self.range();
+        Self::new(start.saturating_add(by), end.saturating_add(by))
+    }
+
     /// The part from `from` to `to`, counted from the beginning of this one.
     pub(crate) fn within(self, from: usize, to: usize) -> Self {
         let Range { start, end } = self.range();

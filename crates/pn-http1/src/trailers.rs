@@ -21,7 +21,8 @@ pub fn parse_trailers(section: &[u8], fields: &mut Fields) -> Result<(), BodyErr
         let known = Known::of(header.name.as_bytes());
         if !known.is_barred_from_trailers() {
             let name = Span::locate(header.name.as_bytes(), section);
-            fields.push(Field { known, name, value: Span::locate(header.value, section) });
+            let value = Span::locate(header.value, section);
+            fields.push(Field { known, name, value, sensitive: false, plain: false });
         }
     }
     Ok(())

@@ -2,6 +2,8 @@
 
 use crate::framing::Framing;
 use crate::known::Known;
+use crate::list::FieldList;
+use crate::set::KnownSet;
 use crate::text::{Name, RequestTarget, Value};
 use http::{Method, StatusCode};
 
@@ -47,6 +49,29 @@ impl<'o> HeadWriter<'o> {
             self.field(name, value);
         }
         self
+    }
+
+    /// The fields of a list but for some. Lines that stand together are copied together.
+    pub fn lines(&mut self, list: &FieldList, skip: KnownSet) -> &mut Self {
+        self.out.reserve(list.text().len());
+        let mut run = 0..0;
+        for field in list.fields().filter(|field| !skip.has(field.known)) {
+            let line = field.name.range().start..field.value.range().end + CRLF.len();
+            if field.plain && line.start == run.end {
+                run.end = line.end;
+                continue;
+            }
+            self.copy(list, std::mem::replace(&mut run, if field.plain { line } else { 0..0 }));
+            if !field.plain {
+                self.field(field.name(list.text()), field.value(list.text()));
+            }
+        }
+        self.copy(list, run);
+        self
+    }
+
+    fn copy(&mut self, list: &FieldList, run: std::ops::Range<usize>) {
+        self.out.extend_from_slice(list.text().get(run).unwrap_or_default());
     }
 
     /// One field of several values, such as those of a field that was repeated and one of our own. Nothing is written

@@ -3,6 +3,7 @@
 use crate::slots::Keys;
 use ahash::RandomState;
 use http::HeaderName;
+use pn_core::context::FieldValue;
 use pn_core::{BuildError, RequestContext};
 use pn_model::middleware::ClientKey;
 use std::net::IpAddr;
@@ -48,7 +49,7 @@ impl Keyer {
             By::ClientIp => seed.hash_one(network(cx.client_ip())),
             By::PeerIp => seed.hash_one(network(cx.peer_ip())),
             By::Host => seed.hash_one(cx.host()),
-            By::Header(name) => seed.hash_one(cx.header(name).map(http::HeaderValue::as_bytes)),
+            By::Header(name) => seed.hash_one(cx.header(name).map(FieldValue::as_bytes)),
             By::All => 1,
         }
     }

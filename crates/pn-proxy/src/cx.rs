@@ -60,11 +60,6 @@ impl WorkerCx {
         self.access_log.borrow()
     }
 
-    /// Whether the access log shows fields of requests, so that they must be kept to the end.
-    pub(crate) fn logs_fields(&self) -> bool {
-        self.access_log.borrow().as_ref().is_some_and(|sink| sink.wants_fields())
-    }
-
     pub(crate) fn set_current(&self, current: Current) {
         if let Some(state) = current.prepared::<PlaneState>() {
             self.upstreams.reconcile(current.graph(), &state.upstream_tls);

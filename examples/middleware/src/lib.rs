@@ -2,6 +2,7 @@
 //! outside the workspace, by the contract of `pn-core` alone, as anybody's would be.
 
 use http::header::{HeaderName, HeaderValue};
+use pn_core::context::FieldValue;
 use pn_core::{
     BuildContext, BuildError, Env, Flow, Middleware, MiddlewareFactory, RequestContext, ResponseContext,
 };
@@ -17,10 +18,10 @@ struct Id(HeaderValue);
 
 impl Middleware for RequestId {
     fn on_request(&self, cx: &mut RequestContext, env: &dyn Env) -> Flow {
-        let given = cx.header(&REQUEST_ID).cloned();
+        let given = cx.header(&REQUEST_ID).map(FieldValue::to_header);
         let id = given.or_else(|| HeaderValue::from_str(&format!("{:016x}", env.random())).ok());
         if let Some(id) = id {
-            cx.set_header(REQUEST_ID, id.clone());
+            cx.set_header(REQUEST_ID, &id);
             cx.extensions_mut().insert(Id(id));
         }
         Flow::Continue
@@ -93,7 +94,7 @@ mod tests {
             path: "/".into(),
             query: None,
             version: Version::HTTP_11,
-            headers,
+            headers: headers.into(),
         };
         let connection = Connection { listener: "web".into(), peer: None, local: None, tls: None };
         RequestContext::new(head, Rc::new(connection), IpAddr::V4(Ipv4Addr::LOCALHOST), Scheme::Http)

@@ -1,13 +1,12 @@
 //! Contexts, version 1: all that a middleware or plugin ever sees of an exchange. How they hold it is hidden, so that
 //! the engine beneath can change.
 
-mod alias;
 mod extensions;
 mod request;
 mod response;
 
-pub use alias::is_alias;
 pub use extensions::Extensions;
+pub use pn_http1::{FieldList, FieldValue, Known, KnownSet};
 pub use request::{Connection, RequestContext, RequestHead, Scheme};
 pub use response::ResponseContext;
 

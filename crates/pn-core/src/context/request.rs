@@ -1,11 +1,12 @@
 //! The request as middlewares see and change it.
 
-use super::{Extensions, is_alias};
+use super::{Extensions, FieldList, FieldValue};
 use crate::body::BodyFilter;
 use crate::router::RequestView;
 use crate::tls::TlsInfo;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::{Method, Version};
+use std::borrow::Borrow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -18,7 +19,7 @@ pub struct RequestContext {
     client_ip: IpAddr,
     scheme: Scheme,
     /// As it came, before any middleware; shared with `head.path` until one changes it.
-    original_path: Option<Box<str>>,
+    original_path: Option<String>,
     site: Option<Arc<str>>,
     route: Option<Arc<str>>,
     service: Option<Arc<str>>,
@@ -28,19 +29,19 @@ pub struct RequestContext {
 }
 
 /// What the data plane reads off the wire, brought into one form.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct RequestHead {
     pub method: Method,
     /// Lower-case, without port, brackets of IPv6 or trailing dot. Empty when the client sent none (HTTP/1.0).
-    pub host: Box<str>,
+    pub host: String,
     pub port: Option<u16>,
     /// Normalised (`router::path`), percent-encoded, beginning with `/`; `*` for `OPTIONS *`.
-    pub path: Box<str>,
+    pub path: String,
     /// Without the question mark, as it came.
-    pub query: Option<Box<str>>,
+    pub query: Option<String>,
     pub version: Version,
     /// Without hop-by-hop fields.
-    pub headers: HeaderMap,
+    pub headers: FieldList,
 }
 
 /// Facts of the connection, shared by its requests.
@@ -96,15 +97,7 @@ impl RequestContext {
 
     /// A context that stands for one that a failed middleware kept. It names nothing and nobody.
     pub(crate) fn lost() -> Self {
-        let head = RequestHead {
-            method: Method::GET,
-            host: Box::default(),
-            port: None,
-            path: "/".into(),
-            query: None,
-            version: Version::HTTP_11,
-            headers: HeaderMap::new(),
-        };
+        let head = RequestHead { path: "/".into(), ..RequestHead::default() };
         let connection = Connection { listener: Arc::from(""), peer: None, local: None, tls: None };
         Self::new(head, Rc::new(connection), IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), Scheme::Http)
     }
@@ -123,17 +116,29 @@ impl RequestContext {
         self.service = Some(Arc::clone(service));
     }
 
+    /// One for a head that is still to be read into it, of a request of `connection`.
+    pub fn vacant(connection: &Rc<Connection>) -> Self {
+        let head = RequestHead::default();
+        Self::new(head, Rc::clone(connection), IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), Scheme::Http)
+    }
+
+    /// Who asks is known now.
+    pub fn begin(&mut self, connection: &Rc<Connection>, client_ip: IpAddr, scheme: Scheme) {
+        self.connection = Rc::clone(connection);
+        self.client_ip = client_ip;
+        self.scheme = scheme;
+    }
+
     pub fn head(&self) -> &RequestHead {
         &self.head
     }
 
-    pub fn headers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.head.headers
+    pub fn head_mut(&mut self) -> &mut RequestHead {
+        &mut self.head
     }
 
-    /// Takes the fields out, for sending them on where nobody will ask for them again.
-    pub fn take_headers(&mut self) -> HeaderMap {
-        std::mem::take(&mut self.head.headers)
+    pub fn headers_mut(&mut self) -> &mut FieldList {
+        &mut self.head.headers
     }
 
     pub fn take_body_filters(&mut self) -> Vec<Box<dyn BodyFilter>> {
@@ -244,46 +249,42 @@ impl RequestContext {
 /// For middlewares: fields, extensions, changes.
 impl RequestContext {
     /// The first field of this name.
-    pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+    pub fn header(&self, name: &HeaderName) -> Option<FieldValue<'_>> {
         self.head.headers.get(name)
     }
 
-    pub fn header_all(&self, name: &HeaderName) -> impl Iterator<Item = &HeaderValue> {
-        self.head.headers.get_all(name).iter()
+    pub fn header_all(&self, name: &HeaderName) -> impl DoubleEndedIterator<Item = FieldValue<'_>> {
+        self.head.headers.named(name.as_str())
     }
 
-    pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    /// Names, in lower case, and values.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, FieldValue<'_>)> {
         self.head.headers.iter()
     }
 
     /// Replaces every field of this name.
-    pub fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
-        self.head.headers.insert(name, value);
+    pub fn set_header(&mut self, name: impl Borrow<HeaderName>, value: impl Borrow<HeaderValue>) {
+        self.head.headers.insert(name.borrow(), value.borrow());
     }
 
     /// Adds a field beside those of its name.
-    pub fn add_header(&mut self, name: HeaderName, value: HeaderValue) {
-        self.head.headers.append(name, value);
+    pub fn add_header(&mut self, name: impl Borrow<HeaderName>, value: impl Borrow<HeaderValue>) {
+        self.head.headers.append(name.borrow(), value.borrow());
     }
 
     pub fn remove_header(&mut self, name: &HeaderName) {
-        // `remove` drops every value of the name.
         self.head.headers.remove(name);
     }
 
-    /// Removes fields that some upstreams take for this one ([`is_alias`]), so that a client's own is not believed there.
+    /// Removes fields that some upstreams take for this one ([`pn_http1::is_alias`]), so that a client's own is not
+    /// believed there.
     pub fn remove_aliases(&mut self, name: &HeaderName) {
-        let headers = &mut self.head.headers;
-        let alias =
-            |headers: &HeaderMap| headers.keys().find(|key| is_alias(key.as_str(), name.as_str())).cloned();
-        while let Some(alias) = alias(headers) {
-            headers.remove(alias);
-        }
+        self.head.headers.remove_names(|given| pn_http1::is_alias(given, name.as_str().as_bytes()));
     }
 
     /// Changes the path. It is normalised as a client's would be; one that cannot be is refused and changes nothing.
     pub fn set_path(&mut self, path: &str) -> Result<(), crate::path::PathError> {
-        let path: Box<str> = crate::path::normalise(path, pn_model::listener::PathMode::Normalise)?.into();
+        let path = crate::path::normalise(path, pn_model::listener::PathMode::Normalise)?.into_owned();
         let old = std::mem::replace(&mut self.head.path, path);
         self.original_path.get_or_insert(old);
         Ok(())
@@ -326,7 +327,7 @@ impl RequestView for RequestContext {
     }
 
     fn header(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        self.head.headers.get_all(name).iter().map(HeaderValue::as_bytes)
+        self.head.headers.named(name).map(FieldValue::as_bytes)
     }
 
     fn query(&self) -> &str {

@@ -1,17 +1,18 @@
 //! The response as middlewares see and change it.
 
-use super::{Extensions, RequestContext};
+use super::{Extensions, FieldList, FieldValue, Known, RequestContext};
 use crate::body::BodyFilter;
 use crate::error::ErrorKind;
 use http::StatusCode;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
+use std::borrow::Borrow;
 use std::fmt;
 
 /// A response head on its way to the client, with the request that it answers.
 pub struct ResponseContext {
     request: Box<RequestContext>,
     status: StatusCode,
-    headers: HeaderMap,
+    headers: FieldList,
     body_size: Option<u64>,
     gathered: bool,
     error: Option<ErrorKind>,
@@ -24,14 +25,14 @@ impl ResponseContext {
     pub fn new(
         request: impl Into<Box<RequestContext>>,
         status: StatusCode,
-        headers: HeaderMap,
+        headers: impl Into<FieldList>,
         body_size: Option<u64>,
         error: Option<ErrorKind>,
     ) -> Self {
         Self {
             request: request.into(),
             status,
-            headers,
+            headers: headers.into(),
             body_size,
             gathered: false,
             error,
@@ -40,14 +41,18 @@ impl ResponseContext {
     }
 
     /// Takes the response apart: request, status, fields, body filters in the order in which they apply.
-    pub fn into_parts(self) -> (Box<RequestContext>, StatusCode, HeaderMap, Vec<Box<dyn BodyFilter>>) {
+    pub fn into_parts(self) -> (Box<RequestContext>, StatusCode, FieldList, Vec<Box<dyn BodyFilter>>) {
         (self.request, self.status, self.headers, self.body_filters)
     }
 
+    pub fn fields(&self) -> &FieldList {
+        &self.headers
+    }
+
     /// Puts another response in place of this one; what middlewares wanted done to the old body goes with it.
-    pub fn replace(&mut self, status: StatusCode, headers: HeaderMap, body_size: Option<u64>) {
+    pub fn replace(&mut self, status: StatusCode, headers: impl Into<FieldList>, body_size: Option<u64>) {
         self.status = status;
-        self.headers = headers;
+        self.headers = headers.into();
         self.body_size = body_size;
         self.gathered = false;
         self.body_filters.clear();
@@ -98,26 +103,27 @@ impl ResponseContext {
     }
 
     /// The first field of this name.
-    pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+    pub fn header(&self, name: &HeaderName) -> Option<FieldValue<'_>> {
         self.headers.get(name)
     }
 
-    pub fn header_all(&self, name: &HeaderName) -> impl Iterator<Item = &HeaderValue> {
-        self.headers.get_all(name).iter()
+    pub fn header_all(&self, name: &HeaderName) -> impl DoubleEndedIterator<Item = FieldValue<'_>> {
+        self.headers.named(name.as_str())
     }
 
-    pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    /// Names, in lower case, and values.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, FieldValue<'_>)> {
         self.headers.iter()
     }
 
     /// Replaces every field of this name.
-    pub fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
-        self.headers.insert(name, value);
+    pub fn set_header(&mut self, name: impl Borrow<HeaderName>, value: impl Borrow<HeaderValue>) {
+        self.headers.insert(name.borrow(), value.borrow());
     }
 
     /// Adds a field beside those of its name.
-    pub fn add_header(&mut self, name: HeaderName, value: HeaderValue) {
-        self.headers.append(name, value);
+    pub fn add_header(&mut self, name: impl Borrow<HeaderName>, value: impl Borrow<HeaderValue>) {
+        self.headers.append(name.borrow(), value.borrow());
     }
 
     pub fn remove_header(&mut self, name: &HeaderName) {
@@ -128,7 +134,7 @@ impl ResponseContext {
     /// `Content-Length` away.
     pub fn filter_body(&mut self, filter: Box<dyn BodyFilter>) {
         if filter.changes_length() {
-            self.headers.remove(http::header::CONTENT_LENGTH);
+            self.headers.remove_known(Known::ContentLength);
         }
         self.body_filters.push(filter);
     }

@@ -2,7 +2,7 @@
 //! within, while the rest of the graph's stack and the real service take their turn.
 
 use super::MadeBody;
-use crate::context::{RequestContext, ResponseContext};
+use crate::context::{FieldList, RequestContext, ResponseContext};
 use crate::error::{ErrorKind, ProxyError};
 use crate::middleware::{Env, Flow, LocalFuture, Middleware};
 use crate::reply::Reply;
@@ -144,7 +144,7 @@ fn answered(answer: Answer) -> (RequestContext, Flow) {
 
 fn reply(response: &ResponseContext, body: MadeBody) -> Reply {
     let mut reply = Reply::new(response.status()).with_body(body.0);
-    reply.headers.extend(response.headers().map(|(name, value)| (name.clone(), value.clone())));
+    reply.headers.extend(response.fields().to_map());
     reply
 }
 
@@ -157,7 +157,7 @@ fn lost() -> (RequestContext, Flow) {
 fn failed(error: &ProxyError) -> (ResponseContext, Flow) {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     let context =
-        ResponseContext::new(RequestContext::lost(), status, Default::default(), None, Some(error.kind));
+        ResponseContext::new(RequestContext::lost(), status, FieldList::new(), None, Some(error.kind));
     (context, Flow::Respond(Box::new(error.to_reply())))
 }
 

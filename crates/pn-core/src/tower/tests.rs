@@ -79,7 +79,7 @@ impl Service<RequestContext> for Origin {
 
     fn call(&mut self, request: RequestContext) -> Self::Future {
         let mut headers = HeaderMap::new();
-        headers.extend(request.header(&SEEN).map(|seen| (SEEN, seen.clone())));
+        headers.extend(request.header(&SEEN).map(|seen| (SEEN, seen.to_header())));
         Box::pin(std::future::ready(Ok(ResponseContext::new(
             request,
             StatusCode::OK,
@@ -122,7 +122,7 @@ fn request(path: &str) -> RequestContext {
         path: path.into(),
         query: None,
         version: Version::HTTP_11,
-        headers: HeaderMap::new(),
+        headers: crate::context::FieldList::new(),
     };
     let connection = Connection { listener: "web".into(), peer: None, local: None, tls: None };
     RequestContext::new(head, Rc::new(connection), IpAddr::V4(Ipv4Addr::LOCALHOST), Scheme::Http)

@@ -109,7 +109,7 @@ impl Basic {
             cx.remove_header(field);
             cx.remove_aliases(field);
             if let Ok(user) = HeaderValue::from_str(user) {
-                cx.set_header(field.clone(), user);
+                cx.set_header(field, user);
             }
         }
         Flow::Continue
@@ -125,7 +125,7 @@ impl Basic {
 fn credentials(cx: &RequestContext) -> Option<Credentials> {
     let mut fields = cx.header_all(&AUTHORIZATION);
     let (field, None) = (fields.next()?, fields.next()) else { return None };
-    let (scheme, token) = field.to_str().ok()?.split_once(' ')?;
+    let (scheme, token) = field.to_str()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }

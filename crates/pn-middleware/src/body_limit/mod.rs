@@ -21,8 +21,7 @@ pub(crate) fn build(bytes: u64) -> Built {
 
 impl Middleware for BodyLimit {
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
-        let declared =
-            cx.header(&CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let declared = cx.header(&CONTENT_LENGTH).and_then(|length| length.to_str()?.parse::<u64>().ok());
         match declared {
             Some(length) if length > self.most => {
                 return Flow::Respond(Box::new(ProxyError::new(ErrorKind::ContentTooLarge).to_reply()));

@@ -10,6 +10,7 @@ use http::header::{
     HeaderValue, VARY,
 };
 use http::{Method, StatusCode};
+use pn_core::context::FieldValue;
 use pn_core::{Env, Flow, Middleware, RequestContext, ResponseContext};
 use pn_model::middleware::{Compress, Encoding};
 use std::sync::Arc;
@@ -99,7 +100,7 @@ impl CompressResponses {
                 | StatusCode::NOT_MODIFIED
                 | StatusCode::PARTIAL_CONTENT
         );
-        let kept = cx.header(&CACHE_CONTROL).and_then(|value| value.to_str().ok());
+        let kept = cx.header(&CACHE_CONTROL).and_then(FieldValue::to_str);
         !bodiless
             && cx.header(&CONTENT_ENCODING).is_none()
             && cx.header(&CONTENT_RANGE).is_none()
@@ -109,7 +110,7 @@ impl CompressResponses {
     }
 
     fn wanted_type(&self, cx: &ResponseContext) -> bool {
-        let Some(kind) = cx.header(&CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+        let Some(kind) = cx.header(&CONTENT_TYPE).and_then(FieldValue::to_str) else { return false };
         let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let listed = |list: &[String]| list.iter().any(|pattern| fits(pattern, &kind));
         !NEVER.iter().any(|never| kind.starts_with(never)) && !listed(&self.exclude) && listed(&self.types)

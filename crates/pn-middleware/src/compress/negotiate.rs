@@ -1,12 +1,12 @@
 //! Which encoding a client gets (RFC 9110 section 12.5.3).
 
-use http::HeaderValue;
+use pn_core::context::FieldValue;
 use pn_model::middleware::Encoding;
 
 /// The best of what both sides have: the client's weight first, then the order of the configuration. `None` for no
 /// encoding at all.
 pub(super) fn best<'a>(
-    accept: impl Iterator<Item = &'a HeaderValue>,
+    accept: impl Iterator<Item = FieldValue<'a>>,
     offered: &[Encoding],
 ) -> Option<Encoding> {
     let mut weights: [Option<u16>; 3] = [None; 3];
@@ -60,12 +60,13 @@ fn thousandths(text: &str) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     #[track_caller]
     fn check(accept: &[&str], expected: Option<Encoding>) {
         let values: Vec<_> = accept.iter().map(|text| HeaderValue::from_str(text).unwrap()).collect();
         let offered = [Encoding::Zstd, Encoding::Brotli, Encoding::Gzip];
-        assert_eq!(best(values.iter(), &offered), expected, "{accept:?}");
+        assert_eq!(best(values.iter().map(FieldValue::from), &offered), expected, "{accept:?}");
     }
 
     #[test]

@@ -29,15 +29,15 @@ pub(crate) fn build(spec: &Headers) -> Built {
 impl Middleware for EditHeaders {
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         self.request.remove.iter().for_each(|name| cx.remove_header(name));
-        self.request.set.iter().for_each(|(name, value)| cx.set_header(name.clone(), value.clone()));
-        self.request.add.iter().for_each(|(name, value)| cx.add_header(name.clone(), value.clone()));
+        self.request.set.iter().for_each(|(name, value)| cx.set_header(name, value));
+        self.request.add.iter().for_each(|(name, value)| cx.add_header(name, value));
         Flow::Continue
     }
 
     fn on_response(&self, cx: &mut ResponseContext, _env: &dyn Env) -> Flow {
         self.response.remove.iter().for_each(|name| cx.remove_header(name));
-        self.response.set.iter().for_each(|(name, value)| cx.set_header(name.clone(), value.clone()));
-        self.response.add.iter().for_each(|(name, value)| cx.add_header(name.clone(), value.clone()));
+        self.response.set.iter().for_each(|(name, value)| cx.set_header(name, value));
+        self.response.add.iter().for_each(|(name, value)| cx.add_header(name, value));
         Flow::Continue
     }
 }

@@ -3,6 +3,7 @@
 use crate::Built;
 use http::{HeaderName, StatusCode};
 use ipnet::IpNet;
+use pn_core::context::FieldValue;
 use pn_core::{BuildError, Env, Flow, Middleware, Reply, RequestContext};
 use pn_model::middleware::IpAllow;
 use std::net::IpAddr;
@@ -44,7 +45,7 @@ impl Allow {
     /// The Nth address from the right, the peer's own (which this proxy added last) not counted. Nobody where the
     /// list is shorter or the word is no address: that lets nobody in.
     fn by_depth(&self, cx: &RequestContext) -> Option<IpAddr> {
-        let lists: Vec<_> = cx.header_all(&FORWARDED_FOR).filter_map(|list| list.to_str().ok()).collect();
+        let lists: Vec<_> = cx.header_all(&FORWARDED_FOR).filter_map(FieldValue::to_str).collect();
         let mut words = lists.iter().rev().flat_map(|list| list.rsplit(','));
         words.nth(self.depth)?.trim().parse().ok()
     }

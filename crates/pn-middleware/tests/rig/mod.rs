@@ -1,7 +1,7 @@
 //! A graph of one route with one middleware, and requests through its stack without a proxy around it.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
-use pn_core::context::{Connection, RequestHead, Scheme};
+use pn_core::context::{Connection, FieldValue, RequestHead, Scheme};
 use pn_core::middleware::Call;
 use pn_core::{
     BodySink, Env, Factories, Flow, GraphPublisher, LocalFuture, Middleware, Prepared, ProxyError, Reply,
@@ -130,7 +130,7 @@ impl Rig {
         // The request as it came once more, so that one outcome serves several responses.
         let given = outcome.cx.as_ref().unwrap_or_else(|| panic!("{outcome:?}"));
         let fields_in: Vec<_> =
-            given.headers().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+            given.headers().map(|(name, value)| (name, value.to_str().unwrap())).collect();
         let mut again = self.request(given.method().as_str(), given.original_path(), &fields_in);
         if let Some(again) = again.cx.as_mut().filter(|again| again.path() != given.path()) {
             again.set_path(given.path()).unwrap();
@@ -163,7 +163,10 @@ impl Outcome {
     }
 
     pub(crate) fn reply_header(&self, name: &str) -> String {
-        self.reply.as_ref().map(|reply| joined(reply.headers.get_all(name).iter())).unwrap_or_default()
+        self.reply
+            .as_ref()
+            .map(|reply| joined(reply.headers.get_all(name).iter().map(FieldValue::from)))
+            .unwrap_or_default()
     }
 
     pub(crate) fn request_header(&self, name: &str) -> String {
@@ -189,7 +192,7 @@ pub(crate) fn header(response: &ResponseContext, name: &str) -> String {
     joined(response.header_all(&HeaderName::try_from(name).unwrap()))
 }
 
-fn joined<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> String {
+fn joined<'a>(values: impl Iterator<Item = FieldValue<'a>>) -> String {
     values.map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join(", ")
 }
 
@@ -211,7 +214,7 @@ fn context(method: &str, target: &str, fields: &[(&str, &str)]) -> RequestContex
         path: path.into(),
         query,
         version: Version::HTTP_11,
-        headers: map(fields),
+        headers: map(fields).into(),
     };
     let connection = Connection { listener: "web".into(), peer: None, local: None, tls: None };
     RequestContext::new(head, Rc::new(connection), "192.0.2.7".parse().unwrap(), Scheme::Http)

@@ -1,9 +1,9 @@
 //! One line. Values come from clients: every one is escaped and bounded.
 
 use http::Version;
-use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, PROXY_AUTHORIZATION};
 use pn_core::RequestContext;
-use pn_core::context::Connection;
+use pn_core::context::{Connection, FieldValue};
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
@@ -111,7 +111,7 @@ fn headers(line: &mut Object, request: &RequestContext, fields: &[String]) {
 }
 
 /// A middleware may have put a secret there, and said so.
-fn shown(value: &HeaderValue) -> Cow<'_, str> {
+fn shown(value: FieldValue<'_>) -> Cow<'_, str> {
     if value.is_sensitive() { Cow::Borrowed("***") } else { String::from_utf8_lossy(value.as_bytes()) }
 }
 
@@ -182,7 +182,7 @@ fn bounded(value: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderMap, Method};
+    use http::{HeaderMap, HeaderValue, Method};
     use pn_core::context::{RequestHead, Scheme};
     use std::rc::Rc;
 
@@ -198,7 +198,7 @@ mod tests {
             path: path.into(),
             query: Some("a=1".into()),
             version: Version::HTTP_11,
-            headers,
+            headers: headers.into(),
         };
         let connection = Rc::new(connection());
         RequestContext::new(head, connection, "192.0.2.9".parse().unwrap(), Scheme::Https)

@@ -34,11 +34,6 @@ impl Sink {
         self.log.push(entry.line(&self.spec.headers));
     }
 
-    /// Whether fields of requests are logged, so that they must be kept to the end.
-    pub(crate) fn wants_fields(&self) -> bool {
-        !self.spec.headers.is_empty()
-    }
-
     pub(crate) fn reopen(&self) {
         self.log.reopen();
     }

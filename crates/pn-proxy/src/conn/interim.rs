@@ -3,8 +3,8 @@
 
 use super::h1::Shared;
 use super::h2::Reply;
-use http::header::HeaderMap;
-use http::response::Parts;
+use crate::upstream::Head;
+use pn_core::context::FieldList;
 use pn_model::limits;
 use std::rc::Rc;
 use std::task::Context;
@@ -21,7 +21,7 @@ pub(crate) enum Interim {
 
 impl Interim {
     /// Hands the client what a server said, if its protocol has words for it.
-    pub(crate) fn tell(&self, head: &Parts, cx: &mut Context<'_>) {
+    pub(crate) fn tell(&self, head: &Head, cx: &mut Context<'_>) {
         match self {
             Self::Nobody => {}
             Self::H1(wire) => wire.borrow_mut().interim(head, cx),
@@ -45,8 +45,8 @@ impl Default for Allowance {
 
 impl Allowance {
     /// Whether one more head may go.
-    pub(super) fn take(&mut self, headers: &HeaderMap) -> bool {
-        let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    pub(super) fn take(&mut self, headers: &FieldList) -> bool {
+        let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.as_bytes().len() + 4).sum();
         match (self.heads.checked_sub(1), self.bytes.checked_sub(bytes)) {
             (Some(heads), Some(bytes)) => {
                 *self = Self { heads, bytes };
@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn heads_and_their_bytes_are_bounded() {
-        let (empty, mut one) = (HeaderMap::new(), HeaderMap::new());
-        one.insert(LINK, HeaderValue::from_bytes(&[b'a'; 1_016]).unwrap());
+        let (empty, mut one) = (FieldList::new(), FieldList::new());
+        one.insert(&LINK, &HeaderValue::from_bytes(&[b'a'; 1_016]).unwrap());
         for (headers, expected) in
             [(&empty, limits::INTERIM_HEADS as usize), (&one, limits::INTERIM_BYTES / 1_024)]
         {

@@ -1,33 +1,73 @@
 //! Between connections and the exchange: sees a request begin, and the last piece of its response go.
 
 use crate::cx::ConnCx;
-use crate::exchange::{self, Inbound, ResponseBody};
-use http::{Request, Response};
+use crate::exchange::{self, Inbound, Line, ResponseBody};
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
-use pn_core::ProxyError;
+use pn_core::context::{FieldList, KnownSet};
+use pn_core::{ProxyError, RequestContext};
+use pn_http1::Target;
 use pn_io::Chunk;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// Answers one request of a connection.
-pub(crate) fn answer(
-    conn: &Rc<ConnCx>,
-    request: Request<Inbound>,
-) -> impl Future<Output = Response<Tracked>> + use<> {
-    let serving = Serving::new(conn);
-    let conn = Rc::clone(conn);
-    async move {
-        let response = exchange::serve(request, conn).await;
-        response.map(|body| Tracked { body, _serving: serving })
+/// What goes to the client.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: FieldList,
+    pub(crate) body: Tracked,
+}
+
+impl Reply {
+    fn new(response: exchange::Response, serving: Serving) -> Self {
+        let exchange::Response { status, headers, body } = response;
+        Self { status, headers, body: Tracked { body, _serving: serving } }
     }
 }
 
-/// Answers what is no request.
-pub(crate) fn refuse(conn: &Rc<ConnCx>, error: &ProxyError) -> Response<Tracked> {
+/// Answers one request of an HTTP/2 connection.
+pub(crate) fn answer(
+    conn: &Rc<ConnCx>,
+    request: http::Request<Inbound>,
+) -> impl Future<Output = http::Response<Tracked>> + use<> {
     let serving = Serving::new(conn);
-    exchange::refuse(conn, error).map(|body| Tracked { body, _serving: serving })
+    let (parts, body) = request.into_parts();
+    let mut cx = Box::new(RequestContext::vacant(&conn.connection));
+    let head = cx.head_mut();
+    head.headers = FieldList::from(&parts.headers);
+    (head.method, head.version) = (parts.method, parts.version);
+    let protocol = parts.extensions.get::<h2::ext::Protocol>().map(h2::ext::Protocol::as_str);
+    let begun = exchange::begin(exchange::Request { cx, body }, &Line::Uri(&parts.uri), protocol, conn);
+    let conn = Rc::clone(conn);
+    async move {
+        let mut reply = Reply::new(begun.answer(&conn).await, serving);
+        // Some came on the way through the proxy; HTTP/2 has no place for them.
+        reply.headers.remove_any(KnownSet::HOP_BY_HOP);
+        let mut response = http::Response::new(reply.body);
+        *response.status_mut() = reply.status;
+        *response.headers_mut() = reply.headers.to_map();
+        response
+    }
+}
+
+/// Answers one request of an HTTP/1.1 connection.
+pub(crate) fn answer_h1(
+    conn: &Rc<ConnCx>,
+    request: exchange::Request,
+    target: &Target,
+) -> impl Future<Output = Reply> + use<> {
+    let serving = Serving::new(conn);
+    let begun = exchange::begin(request, &Line::H1(target), None, conn);
+    let conn = Rc::clone(conn);
+    async move { Reply::new(begun.answer(&conn).await, serving) }
+}
+
+/// Answers what is no request.
+pub(crate) fn refuse(conn: &Rc<ConnCx>, error: &ProxyError) -> Reply {
+    let serving = Serving::new(conn);
+    Reply::new(exchange::refuse(conn, error), serving)
 }
 
 /// A request that is being served, until its response has gone or was given up.
@@ -76,7 +116,7 @@ impl Body for Tracked {
 mod tests {
     use super::*;
 
-    fn size_of_future<A, B, F: Future>(_: impl Fn(A, B) -> F) -> usize {
+    fn size_of_future<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
         size_of::<F>()
     }
 
@@ -84,7 +124,8 @@ mod tests {
     /// seldom happens belongs in a box of its own.
     #[test]
     fn an_exchange_in_progress_stays_small() {
-        let size = size_of_future(exchange::serve);
+        let size =
+            size_of_future(|conn: Rc<ConnCx>, request, target: Target| answer_h1(&conn, request, &target));
         assert!(size <= 3_100, "{size} bytes");
     }
 }

@@ -38,16 +38,19 @@ impl Authority {
 pub(crate) struct LastAuthority(RefCell<Option<(HeaderValue, Authority)>>);
 
 impl LastAuthority {
-    pub(crate) fn parse(&self, host: &HeaderValue) -> Option<Authority> {
+    /// Puts host and port where they belong, and gives the authority as it was written. `None` for what is none.
+    pub(crate) fn take(&self, text: &[u8], host: &mut String, port: &mut Option<u16>) -> Option<HeaderValue> {
         let mut last = self.0.borrow_mut();
-        match &*last {
-            Some((same, authority)) if same == host => Some(authority.clone()),
-            _ => {
-                let authority = Authority::parse(host.as_bytes())?;
-                *last = Some((host.clone(), authority.clone()));
-                Some(authority)
+        let (value, authority) = match &mut *last {
+            Some(known) if known.0.as_bytes() == text => known,
+            other => {
+                let authority = Authority::parse(text)?;
+                other.insert((HeaderValue::from_bytes(text).ok()?, authority))
             }
-        }
+        };
+        (*authority.host).clone_into(host);
+        *port = authority.port;
+        Some(value.clone())
     }
 }
 

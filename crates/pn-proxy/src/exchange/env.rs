@@ -59,7 +59,7 @@ impl Env for ExchangeEnv {
                 return Err(ProxyError::new(kind));
             }
             let body = collect(served.source).await?;
-            Ok(Reply { status: served.status, headers: served.headers, body, close: false })
+            Ok(Reply { status: served.status, headers: served.headers.to_map(), body, close: false })
         })
     }
 }
@@ -77,7 +77,7 @@ impl ExchangeEnv {
             path: path.into(),
             query,
             version: Version::HTTP_11,
-            headers: call.headers,
+            headers: call.headers.into(),
         };
         let scheme = if self.connection.tls.is_some() { Scheme::Https } else { Scheme::Http };
         RequestContext::new(head, Rc::clone(&self.connection), self.client_ip, scheme)

@@ -7,12 +7,10 @@ mod env;
 mod finish;
 mod forwarded;
 mod gather;
-mod hop;
 mod intake;
 mod max_forwards;
 mod outward;
 mod pipeline;
-mod present;
 mod redirect;
 mod request_body;
 mod response;
@@ -30,42 +28,54 @@ pub(crate) use authority::law as authority_law;
 pub(crate) use forwarded::Told;
 #[cfg(any(test, fuzzing))]
 pub(crate) use forwarded::law as forwarded_law;
-pub(crate) use hop::strip_response;
+pub(crate) use intake::Line;
 pub(crate) use request_body::{Inbound, RequestBody};
+pub(crate) use response::Response;
 pub(crate) use response_body::ResponseBody;
 
 use crate::cx::ConnCx;
 use door::Door;
 use env::ExchangeEnv;
-use http::request::Parts;
 use http::{HeaderValue, Version};
-use intake::Intake;
+use intake::Asked;
 use pn_core::graph::{ListenerNode, RouteNode, ServiceId};
 use pn_core::{Current, Dispatch, ErrorKind, ProxyError, RequestContext};
 use request_body::{Pace, Tally};
 use service::{Choice, Delivery, Served};
 use stack::{Passed, Verdict, inward};
-use std::future::Future;
 use std::rc::Rc;
 use tunnel::ClientEnd;
 
-/// Answers one request. Never fails: what goes wrong becomes a response. What can be decided at once is decided in the
-/// call; the future is moved about by its callers, so that it holds little.
-pub(crate) fn serve(
-    request: http::Request<Inbound>,
-    conn: Rc<ConnCx>,
-) -> impl Future<Output = http::Response<ResponseBody>> {
-    let begun = Begun::new(request, &conn);
-    async move {
-        match begun {
-            Ok(begun) => begun.answer(&conn).await,
+/// A request as its connection read it: method, version and fields are in the context.
+pub(crate) struct Request {
+    pub(crate) cx: Box<RequestContext>,
+    pub(crate) body: Inbound,
+}
+
+/// Begins to answer a request, and decides what can be decided at once. Never fails: what goes wrong becomes a response.
+pub(crate) fn begin(
+    request: Request,
+    line: &Line<'_>,
+    protocol: Option<&str>,
+    conn: &Rc<ConnCx>,
+) -> Exchange {
+    Exchange(Begun::new(request, line, protocol, conn))
+}
+
+/// What is to be answered.
+pub(crate) struct Exchange(Result<Begun, Box<Response>>);
+
+impl Exchange {
+    pub(crate) async fn answer(self, conn: &Rc<ConnCx>) -> Response {
+        match self.0 {
+            Ok(begun) => begun.answer(conn).await,
             Err(refused) => *refused,
         }
     }
 }
 
 /// Answers what is no request: nothing is known of it but what is wrong.
-pub(crate) fn refuse(conn: &Rc<ConnCx>, error: &ProxyError) -> http::Response<ResponseBody> {
+pub(crate) fn refuse(conn: &Rc<ConnCx>, error: &ProxyError) -> Response {
     report(error, None);
     let (began, version) = (conn.worker.env.now(), Version::HTTP_11);
     response::Finishing { conn, began, tally: &Rc::default(), version }.refuse(error)
@@ -86,19 +96,21 @@ struct Begun {
 
 impl Begun {
     fn new(
-        request: http::Request<Inbound>,
+        request: Request,
+        line: &Line<'_>,
+        protocol: Option<&str>,
         conn: &Rc<ConnCx>,
-    ) -> Result<Self, Box<http::Response<ResponseBody>>> {
+    ) -> Result<Self, Box<Response>> {
         let began = conn.worker.env.now();
         let current = conn.current();
         let tally = Rc::<Tally>::default();
-        let (parts, mut incoming) = request.into_parts();
-        let version = parts.version;
+        let Request { mut cx, body: mut incoming } = request;
+        let version = cx.version();
         let finishing = response::Finishing { conn, began, tally: &tally, version };
         let Some(listener) = conn.listener(&current) else {
             return Err(Box::new(finishing.refuse(&ProxyError::new(ErrorKind::Overloaded))));
         };
-        let (mut cx, asked, door) = open(parts, conn, &current, listener).map_err(|error| {
+        let (asked, door) = open(&mut cx, line, protocol, conn, &current, listener).map_err(|error| {
             report(&error, None);
             Box::new(finishing.refuse(&error))
         })?;
@@ -120,7 +132,6 @@ impl Begun {
             upgrade: asked.upgrade,
             trailers: asked.trailers,
             expects: asked.expects,
-            keep_head: true,
             interim,
             body,
         });
@@ -134,7 +145,7 @@ impl Begun {
         Ok(Self { cx, delivery, door, env, began, tally, version, client })
     }
 
-    async fn answer(mut self, conn: &Rc<ConnCx>) -> http::Response<ResponseBody> {
+    async fn answer(mut self, conn: &Rc<ConnCx>) -> Response {
         let finishing =
             response::Finishing { conn, began: self.began, tally: &self.tally, version: self.version };
         let protocol = self.delivery.upgrade.clone();
@@ -149,41 +160,31 @@ impl Begun {
     }
 }
 
-/// What a head says beside the context.
-struct Asked {
-    host: HeaderValue,
-    upgrade: Option<HeaderValue>,
-    trailers: bool,
-    expects: bool,
-}
-
-type Opened = (Box<RequestContext>, Asked, Door);
-
-/// From a head to a context at the right door.
+/// From a head as it was read to a context at the right door.
 fn open(
-    parts: Parts,
+    cx: &mut RequestContext,
+    line: &Line<'_>,
+    protocol: Option<&str>,
     conn: &ConnCx,
     current: &Current,
     listener: &ListenerNode,
-) -> Result<Opened, ProxyError> {
-    let mut intake = intake::take_in(parts, &listener.spec, &conn.authority)?;
-    let goes_on = max_forwards::count(&intake.head.method, &mut intake.head.headers);
+) -> Result<(Asked, Door), ProxyError> {
     let connection = &conn.connection;
     let peer = connection.peer.map_or(LOCAL, |peer| peer.ip());
-    let headers = &mut intake.head.headers;
-    let claims = intake.present.has(present::CLAIM);
     let trusted = &listener.spec.trusted_proxies;
-    let client = forwarded::client(headers, claims, peer, connection.tls.is_some(), trusted);
+    let unbelieved = forwarded::unbelieved(peer, trusted);
+    let head = cx.head_mut();
+    let asked = intake::take_in(head, line, protocol, &listener.spec, unbelieved, &conn.authority)?;
+    let goes_on = max_forwards::count(&head.method, &mut head.headers);
+    let client = forwarded::client(&mut head.headers, peer, connection.tls.is_some(), trusted);
     let port = connection.local.map(|local| local.port());
-    forwarded::tell(headers, &conn.told, client, peer, &intake.host, port, intake.head.version);
-    let cx = RequestContext::new(intake.head, Rc::clone(connection), client.ip, client.scheme);
-    let cx = Box::new(cx);
-    let door = match door::open(current, conn, listener, &cx)? {
+    forwarded::tell(&mut head.headers, &conn.told, client, peer, &asked.host, port, head.version);
+    cx.begin(connection, client.ip, client.scheme);
+    let door = match door::open(current, conn, listener, cx)? {
         Door::Route(_) if !goes_on => Door::Reply(Box::new(max_forwards::answer(cx.method())?)),
         door => door,
     };
-    let Intake { host, upgrade, trailers, expects, .. } = intake;
-    Ok((cx, Asked { host, upgrade, trailers, expects }, door))
+    Ok((asked, door))
 }
 
 /// What a unix socket's peer counts as.
@@ -219,7 +220,7 @@ async fn run<'g>(
 /// The route's middlewares, then its service's, split by split.
 async fn routed<'g>(
     cx: &mut RequestContext,
-    mut delivery: Box<Delivery>,
+    delivery: Box<Delivery>,
     route: &'g RouteNode,
     env: &'g ExchangeEnv,
     passed: &mut Passed<'g>,
@@ -248,7 +249,6 @@ async fn routed<'g>(
         match choice.step(env, node, cx) {
             Ok(Some(below)) => id = below,
             Ok(None) => {
-                delivery.keep_head = !passed.is_empty() || env.worker.logs_fields();
                 let served = service::deliver(env, node, cx, delivery, choice).await;
                 return or_report(served, cx);
             }

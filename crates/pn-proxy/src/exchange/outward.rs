@@ -7,9 +7,9 @@ use super::request_body::RequestBody;
 use super::response_body::ResponseSource;
 use super::service::{self, Delivery, Served};
 use super::stack::Passed;
-use http::header::{HeaderMap, HeaderValue};
+use http::header::HeaderValue;
 use http::{Method, Version};
-use pn_core::context::RequestHead;
+use pn_core::context::{FieldList, RequestHead};
 use pn_core::{
     BodyFilter, Dispatch, Env, ErrorKind, Flow, ProxyError, Reply, RequestContext, ResponseContext,
 };
@@ -129,10 +129,10 @@ fn page_request(request: &RequestContext, dispatch: &Dispatch, env: &ExchangeEnv
     let target = dispatch.path_and_query.as_deref().unwrap_or("/");
     let (path, query) =
         target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query.into())));
-    let mut headers = HeaderMap::new();
+    let mut headers = FieldList::new();
     for name in [http::header::ACCEPT, http::header::ACCEPT_LANGUAGE] {
         if let Some(value) = request.header(&name) {
-            headers.insert(name, value.clone());
+            headers.insert(&name, value);
         }
     }
     let head = RequestHead {

@@ -88,11 +88,6 @@ impl RequestBody {
         }
     }
 
-    /// Whether filters may change the length that the client declared.
-    pub(crate) fn changes_length(&self) -> bool {
-        self.pipeline.changes_length()
-    }
-
     fn fail(&mut self, error: ProxyError) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
         self.source = Source::Ended;
         self.tally.failed.set(Some(error.kind));

@@ -1,4 +1,4 @@
-//! From what is answered to the response that hyper sends: a change of protocol, the end of the connection, and what is
+//! From what is answered to the response as connections send it: a change of protocol, the end of the connection, and what is
 //! counted when all is over.
 
 use super::finish::Finish;
@@ -10,10 +10,18 @@ use super::tunnel::{self, Tunnel};
 use super::{Change, websocket};
 use crate::cx::ConnCx;
 use crate::metrics::Protocol;
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::HeaderValue;
 use http::{StatusCode, Version};
+use pn_core::context::{FieldList, Known};
 use pn_core::{BodyFilter, ErrorKind, ProxyError, RequestContext};
 use std::rc::Rc;
+
+/// What a client is answered.
+pub(crate) struct Response {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: FieldList,
+    pub(crate) body: ResponseBody,
+}
 
 /// What every end of an exchange needs.
 pub(crate) struct Finishing<'a> {
@@ -25,18 +33,14 @@ pub(crate) struct Finishing<'a> {
 
 impl Finishing<'_> {
     /// A request that got no further than the door.
-    pub(crate) fn refuse(&self, error: &ProxyError) -> http::Response<ResponseBody> {
+    pub(crate) fn refuse(&self, error: &ProxyError) -> Response {
         let served = Served { error: Some(error.kind), ..error.to_reply().into() };
         let finish = self.finish(None, &served, Protocol::Http);
         self.build(served.status, served.headers, served.source, Vec::new(), served.close, finish)
     }
 
     /// The response, and with it the end of the exchange.
-    pub(crate) fn respond(
-        &self,
-        (cx, mut served, filters): Outcome,
-        change: Change,
-    ) -> http::Response<ResponseBody> {
+    pub(crate) fn respond(&self, (cx, mut served, filters): Outcome, change: Change) -> Response {
         let close = served.close || self.conn.closes() || self.tally.failed.get().is_some();
         let upstream = served.upgrade.take();
         if let (StatusCode::SWITCHING_PROTOCOLS, Some(upstream)) = (served.status, upstream) {
@@ -60,16 +64,13 @@ impl Finishing<'_> {
         mut served: Served,
         tunnel: Tunnel,
         protocol: &HeaderValue,
-    ) -> http::Response<ResponseBody> {
+    ) -> Response {
         let status = tunnel::accept(self.version, protocol, &mut served.headers);
         websocket::forget_key(self.version, &mut served.headers);
         let mut finish = self.finish(Some(cx), &served, Protocol::Websocket);
         finish.answered = served.answered;
         tunnel.open(Rc::clone(self.conn), finish);
-        let mut response = http::Response::new(ResponseBody::silent());
-        *response.status_mut() = status;
-        *response.headers_mut() = served.headers;
-        response
+        Response { status, headers: served.headers, body: ResponseBody::silent() }
     }
 
     fn finish(&self, cx: Option<Box<RequestContext>>, served: &Served, protocol: Protocol) -> Finish {
@@ -90,27 +91,22 @@ impl Finishing<'_> {
     fn build(
         &self,
         status: StatusCode,
-        mut headers: HeaderMap,
+        headers: FieldList,
         source: ResponseSource,
         filters: Vec<Box<dyn BodyFilter>>,
         close: bool,
         finish: Finish,
-    ) -> http::Response<ResponseBody> {
+    ) -> Response {
         if close {
+            // HTTP/1.1 says so itself, as it finds its connection closing.
             self.conn.close();
-            if self.version != Version::HTTP_2 {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
         }
-        let mut response = http::Response::new(ResponseBody::new(source, filters, finish));
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        response
+        Response { status, headers, body: ResponseBody::new(source, filters, finish) }
     }
 }
 
-fn protocol_of(headers: &HeaderMap) -> Protocol {
-    match headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) {
+fn protocol_of(headers: &FieldList) -> Protocol {
+    match headers.known(Known::ContentType) {
         Some(kind) if kind.starts_with(b"text/event-stream") => Protocol::Sse,
         _ => Protocol::Http,
     }

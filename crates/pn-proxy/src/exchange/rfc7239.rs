@@ -2,8 +2,8 @@
 //! is decided elsewhere.
 
 use super::authority::Authority;
-use http::header::{FORWARDED, HeaderMap, HeaderValue};
-use pn_core::context::Scheme;
+use http::header::{FORWARDED, HeaderValue};
+use pn_core::context::{FieldList, Scheme};
 use smallvec::SmallVec;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -24,10 +24,10 @@ pub(super) const MAX_HOPS: usize = 64;
 
 /// All elements in their order. `None` when any of them is malformed: a list that reads differently elsewhere says
 /// nothing for sure.
-pub(super) fn read(headers: &HeaderMap) -> Option<Elements<'_>> {
+pub(super) fn read(headers: &FieldList) -> Option<Elements<'_>> {
     let mut elements = Elements::new();
-    for field in headers.get_all(FORWARDED) {
-        let mut rest = field.to_str().ok()?;
+    for field in headers.named(FORWARDED.as_str()) {
+        let mut rest = field.to_str()?;
         loop {
             let element;
             (element, rest) = read_element(rest)?;
@@ -166,9 +166,9 @@ mod tests {
     /// `ADDRESS SCHEME HOST` of each element, `-` for what it does not say.
     #[track_caller]
     fn check(fields: &[&str], expected: Option<&[&str]>) {
-        let mut map = HeaderMap::new();
+        let mut map = FieldList::new();
         for field in fields {
-            map.append(FORWARDED, HeaderValue::from_str(field).unwrap());
+            map.append(&FORWARDED, &HeaderValue::from_str(field).unwrap());
         }
         let told = |one: &Element<'_>| {
             let client = one.client.map_or_else(|| "-".to_owned(), |ip| ip.to_string());

@@ -2,15 +2,14 @@
 //! memory.
 
 use super::env::ExchangeEnv;
-use super::present::Present;
 use super::redirect;
 use super::request_body::RequestBody;
 use super::response_body::ResponseSource;
 use crate::conn::Interim;
 use crate::upstream::{Outgoing, ServerLabel, Unanswered, UpstreamTunnel};
 use http::StatusCode;
-use http::header::{CONTENT_LENGTH, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
-use http::uri::PathAndQuery;
+use http::header::{COOKIE, HeaderName, HeaderValue, SET_COOKIE};
+use pn_core::context::{FieldList, KnownSet};
 use pn_core::graph::{ServersNode, ServiceId, ServiceNode, ServiceNodeKind};
 use pn_core::{ErrorKind, ProxyError, Reply, RequestContext};
 use pn_model::limits::SERVICE_DEPTH;
@@ -27,8 +26,6 @@ pub(crate) struct Delivery {
     pub(crate) trailers: bool,
     /// The client waits for `100 Continue`.
     pub(crate) expects: bool,
-    /// Somebody may ask the context for fields again, so that they are copied.
-    pub(crate) keep_head: bool,
     /// Whom the server's interim responses are for.
     pub(crate) interim: Interim,
     pub(crate) body: RequestBody,
@@ -38,22 +35,14 @@ impl Delivery {
     /// Of a request that the proxy itself makes.
     pub(crate) fn new(host: HeaderValue, body: RequestBody) -> Box<Self> {
         let interim = Interim::Nobody;
-        Box::new(Self {
-            host,
-            upgrade: None,
-            trailers: false,
-            expects: false,
-            keep_head: false,
-            interim,
-            body,
-        })
+        Box::new(Self { host, upgrade: None, trailers: false, expects: false, interim, body })
     }
 }
 
 /// What a service said.
 pub(crate) struct Served {
     pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: FieldList,
     pub(crate) source: ResponseSource,
     /// Why the proxy itself answers; `None` when a service does.
     pub(crate) error: Option<ErrorKind>,
@@ -73,7 +62,7 @@ impl From<Reply> for Served {
     fn from(reply: Reply) -> Self {
         Self {
             status: reply.status,
-            headers: reply.headers,
+            headers: reply.headers.into(),
             source: ResponseSource::Memory(reply.body),
             error: None,
             answered: None,
@@ -125,9 +114,8 @@ impl Choice {
         if self.depth > SERVICE_DEPTH {
             return Err(unconfigured());
         }
-        let cookies = cx.head().headers.get_all(COOKIE);
-        let (service, cookie) =
-            env.worker.upstreams.choose_split(split, cookies.iter()).ok_or_else(unconfigured)?;
+        let cookies = cx.header_all(&COOKIE);
+        let (service, cookie) = env.worker.upstreams.choose_split(split, cookies).ok_or_else(unconfigured)?;
         self.cookies.extend(cookie);
         Ok(Some(service))
     }
@@ -150,7 +138,7 @@ pub(crate) async fn deliver(
         ServiceNodeKind::Split(_) => return Err(unconfigured()),
     };
     for cookie in choice.cookies {
-        served.headers.append(SET_COOKIE, cookie);
+        served.headers.append(&SET_COOKIE, &cookie);
     }
     Ok(served)
 }
@@ -162,17 +150,17 @@ async fn send(
     cx: &mut RequestContext,
     delivery: Box<Delivery>,
 ) -> Result<Served, ProxyError> {
-    let outgoing = outgoing(env, cx, *delivery)?;
+    let outgoing = outgoing(env, cx, *delivery);
     let sending = env.worker.upstreams.send(servers, &node.label, outgoing, &env.worker.env);
     let answer = match sending.await {
         Ok(answer) => answer,
         Err(unanswered) => return Ok(unanswered_by(unanswered, cx)),
     };
     let (status, mut headers) = (answer.head.status, answer.head.headers);
-    let present = Present::of(&headers);
-    super::hop::strip(&mut headers, present);
+    // HTTP/2 has none, and of HTTP/1.1's a change of protocol has one left.
+    headers.remove_any(KnownSet::HOP_BY_HOP);
     if let Some(cookie) = answer.set_cookie {
-        headers.append(SET_COOKIE, cookie);
+        headers.append(&SET_COOKIE, &cookie);
     }
     Ok(Served {
         status,
@@ -193,23 +181,16 @@ fn unanswered_by(unanswered: Unanswered, cx: &RequestContext) -> Served {
     Served { answered, ..unanswered.error.into() }
 }
 
-fn outgoing(
+fn outgoing<'a>(
     env: &ExchangeEnv,
-    cx: &mut RequestContext,
+    cx: &'a mut RequestContext,
     delivery: Delivery,
-) -> Result<Outgoing<RequestBody>, ProxyError> {
+) -> Outgoing<'a, RequestBody> {
     let mut body = delivery.body;
     body.filter(cx.take_body_filters());
-    let mut headers = if delivery.keep_head { cx.head().headers.clone() } else { cx.take_headers() };
-    if body.changes_length() {
-        headers.remove(CONTENT_LENGTH);
-    }
-    let method = cx.method().clone();
-    Ok(Outgoing {
-        idempotent: method.is_idempotent(),
-        method,
-        target: target(cx)?,
-        headers,
+    Outgoing {
+        idempotent: cx.method().is_idempotent(),
+        head: cx.head(),
         host: delivery.host,
         body,
         client_ip: env.client_ip,
@@ -219,16 +200,7 @@ fn outgoing(
         expect_continue: delivery.expects,
         trailers: delivery.trailers,
         interim: delivery.interim,
-    })
-}
-
-/// The target in origin form, `*` for `OPTIONS *`.
-fn target(cx: &RequestContext) -> Result<PathAndQuery, ProxyError> {
-    let target = match cx.query() {
-        None => PathAndQuery::try_from(cx.path()),
-        Some(query) => PathAndQuery::try_from([cx.path(), "?", query].concat()),
-    };
-    target.map_err(|cause| ProxyError::new(ErrorKind::RequestMalformed).caused_by(cause))
+    }
 }
 
 fn respond_with(respond: &Respond) -> Reply {

@@ -6,8 +6,9 @@ use crate::conn::{H1Upgraded, H2Upgraded, Io};
 use crate::cx::ConnCx;
 use crate::upstream::UpstreamTunnel;
 use crate::wire;
-use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{StatusCode, Version};
+use pn_core::context::FieldList;
 use pn_io::reactor::ReactorStream;
 use pn_io::{Chunk, DataStream, EventActions, Over, Relayed, copy};
 use std::future::poll_fn;
@@ -94,11 +95,11 @@ async fn join(mut client: Client, read: Chunk, mut upstream: UpstreamTunnel) -> 
 }
 
 /// What tells the client that the protocol changes: 101 in HTTP/1.1, 200 to an extended CONNECT (RFC 8441).
-pub(crate) fn accept(version: Version, protocol: &HeaderValue, headers: &mut HeaderMap) -> StatusCode {
+pub(crate) fn accept(version: Version, protocol: &HeaderValue, headers: &mut FieldList) -> StatusCode {
     if version == Version::HTTP_2 {
         return StatusCode::OK;
     }
-    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(UPGRADE, protocol.clone());
+    headers.insert(&CONNECTION, &HeaderValue::from_static("upgrade"));
+    headers.insert(&UPGRADE, protocol);
     StatusCode::SWITCHING_PROTOCOLS
 }

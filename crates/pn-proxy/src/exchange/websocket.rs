@@ -2,8 +2,9 @@
 
 use crate::worker::WorkerEnv;
 use http::Version;
-use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY};
+use http::header::{HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY};
 use pn_core::RequestContext;
+use pn_core::context::FieldList;
 
 /// Adds the key of RFC 6455 section 4.1 where the client's protocol has none. It guards nothing here: it only proves
 /// that the upstream knows WebSocket.
@@ -21,8 +22,8 @@ pub(crate) fn complete(cx: &mut RequestContext, env: &WorkerEnv, protocol: Optio
 }
 
 /// The answer to a key that the client never sent.
-pub(crate) fn forget_key(version: Version, headers: &mut HeaderMap) {
+pub(crate) fn forget_key(version: Version, headers: &mut FieldList) {
     if version == Version::HTTP_2 {
-        headers.remove(SEC_WEBSOCKET_ACCEPT);
+        headers.remove(&SEC_WEBSOCKET_ACCEPT);
     }
 }

@@ -3,7 +3,7 @@
 use super::body::{Link, UpstreamBody};
 use super::fault;
 use super::fields::{self, Facts};
-use super::h1::{Asked, Broken, H1};
+use super::h1::{Asked, Broken, H1, Head};
 use super::h2::{H2, StreamPlace};
 use super::load::InFlight;
 use super::payload::{BodySlot, Gate, Payload};
@@ -13,13 +13,14 @@ use super::tunnel::{Ends, Held, UpstreamTunnel};
 use super::{dial::ClientEnds, names::Names};
 use crate::conn::Interim;
 use crate::wire;
-use http::header::{HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY};
-use http::response::Parts;
+use http::header::{HeaderValue, SEC_WEBSOCKET_KEY};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use pn_core::context::{FieldList, RequestHead};
 use pn_core::{ErrorKind, ProxyError};
+use pn_http1::RequestTarget;
 use pn_io::{Chunk, Over};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,14 +31,9 @@ use std::time::Duration;
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 
 /// A request on its way, and what is needed to send it once more.
-pub(super) struct Job {
-    pub(super) method: Method,
-    pub(super) target: PathAndQuery,
+pub(super) struct Job<'a> {
+    pub(super) head: &'a RequestHead,
     pub(super) host: HeaderValue,
-    /// `None` once an attempt has swallowed them.
-    pub(super) headers: Option<HeaderMap>,
-    /// A copy for another attempt, made only where there may be one.
-    pub(super) saved: Saved,
     pub(super) slot: Option<BodySlot>,
     pub(super) upgrade: Option<HeaderValue>,
     pub(super) ends: ClientEnds,
@@ -51,16 +47,9 @@ pub(super) struct Job {
     pub(super) body_idle: Duration,
 }
 
-/// A copy of a request's fields. Its memory is the worker's, and used again.
-#[derive(Default)]
-pub(super) struct Saved {
-    pub(super) fields: Vec<(HeaderName, HeaderValue)>,
-    full: bool,
-}
-
 /// What a server said.
 pub(super) struct Said {
-    pub(super) head: Parts,
+    pub(super) head: Head,
     pub(super) body: UpstreamBody,
     pub(super) tunnel: Option<Box<UpstreamTunnel>>,
 }
@@ -78,42 +67,39 @@ impl From<ProxyError> for Failed {
     }
 }
 
-impl Job {
+impl Job<'_> {
     /// Whether another attempt has all that it needs.
     pub(super) fn is_whole(&self) -> bool {
-        (self.headers.is_some() || self.saved.full) && self.slot.as_ref().is_none_or(BodySlot::is_whole)
+        self.slot.as_ref().is_none_or(BodySlot::is_whole)
     }
 
-    /// The fields for one attempt; with `again`, a copy stays.
-    fn take_headers(&mut self, again: bool) -> HeaderMap {
-        let headers = self.headers.take().unwrap_or_else(|| fields::restore(&mut self.saved.fields));
-        self.saved.full = again;
-        if again {
-            fields::save(&headers, &mut self.saved.fields);
-        }
-        headers
-    }
-
-    /// The request as HTTP/1.1 has it. Its fields stay, for another attempt.
-    fn asked<'a>(&'a mut self, server: &'a Server, expect: bool) -> Asked<'a> {
-        if self.headers.is_none() {
-            self.headers = Some(fields::restore(&mut self.saved.fields));
-            self.saved.full = false;
-        }
-        let (host, headers) = (host_for(server, &self.host), self.headers.get_or_insert_default());
-        Asked {
+    /// The request as HTTP/1.1 has it.
+    fn asked<'a>(&'a self, server: &'a Server, expect: bool) -> Result<Asked<'a>, ProxyError> {
+        let (path, query) = (self.head.path.as_bytes(), self.head.query.as_deref().map(str::as_bytes));
+        let target = RequestTarget::of_parts(path, query);
+        let target = target.ok_or_else(|| malformed("a target that a middleware made"))?;
+        Ok(Asked {
             length: self.slot.as_ref().and_then(BodySlot::size),
             has_body: self.slot.is_some(),
             te_trailers: self.te_trailers,
             expect,
             upgrade: self.upgrade.as_ref(),
-            ..Asked::new(&self.method, &self.target, host, headers)
-        }
+            ..Asked::new(&self.head.method, target, host_for(server, &self.host), &self.head.headers)
+        })
+    }
+
+    fn path_and_query(&self) -> Result<PathAndQuery, ProxyError> {
+        let path = self.head.path.as_str();
+        let target = match &self.head.query {
+            None => PathAndQuery::try_from(path),
+            Some(query) => PathAndQuery::try_from([path, "?", query].concat()),
+        };
+        target.map_err(|cause| malformed(&cause.to_string()))
     }
 
     fn facts(&self) -> Facts<'_> {
         Facts {
-            method: &self.method,
+            method: &self.head.method,
             slot: self.slot.as_ref(),
             te_trailers: self.te_trailers,
             upgrade: self.upgrade.as_ref(),
@@ -135,9 +121,13 @@ impl Job {
     }
 }
 
+fn malformed(cause: &str) -> ProxyError {
+    ProxyError::new(ErrorKind::RequestMalformed).caused_by(cause).unsent()
+}
+
 /// Sends the request on a connection of the server's pool, or a new one.
 pub(super) async fn attempt(
-    job: &mut Job,
+    job: &mut Job<'_>,
     server: &Rc<Server>,
     names: &Rc<Names>,
     load: Option<InFlight>,
@@ -156,7 +146,7 @@ fn host_for<'a>(server: &'a Server, client: &'a HeaderValue) -> &'a HeaderValue 
 }
 
 async fn over_h1(
-    job: &mut Job,
+    job: &mut Job<'_>,
     server: &Rc<Server>,
     mut connection: Box<H1>,
     load: Option<InFlight>,
@@ -165,7 +155,7 @@ async fn over_h1(
     let gate = (job.expect && job.slot.is_some()).then(wait_for_continue);
     let payload = job.payload(gate.clone());
     let (slot, interim, limit) = (job.slot.clone(), job.interim.clone(), job.head_limit);
-    let asked = job.asked(server, gate.is_some());
+    let asked = job.asked(server, gate.is_some())?;
     let exchange = connection.exchange(&asked, payload, gate.clone(), slot, interim, limit);
     let answered = exchange.await;
     let head = answered.map_err(|broken| job.blame(broken, used))?;
@@ -194,9 +184,9 @@ fn wait_for_continue() -> Arc<Gate> {
     gate
 }
 
-fn switched(job: &Job, head: Parts, connection: Box<H1>, load: Option<InFlight>) -> Result<Said, Failed> {
+fn switched(job: &Job<'_>, head: Head, connection: Box<H1>, load: Option<InFlight>) -> Result<Said, Failed> {
     match &job.upgrade {
-        Some(asked) if fields::agrees(&head, asked) => {
+        Some(asked) if fields::agrees(&head.headers, asked) => {
             let tunnel = connection.into_tunnel().ok_or_else(|| ProxyError::new(ErrorKind::Internal))?;
             let (stream, read, place) = tunnel;
             let held = Held::Connection { _place: place };
@@ -210,24 +200,24 @@ fn switched(job: &Job, head: Parts, connection: Box<H1>, load: Option<InFlight>)
 }
 
 async fn over_h2(
-    job: &mut Job,
+    job: &mut Job<'_>,
     server: &Rc<Server>,
     connection: &Rc<H2>,
     place: StreamPlace,
     load: Option<InFlight>,
 ) -> Result<Said, Failed> {
     let host = host_for(server, &job.host).clone();
-    let uri = fields::absolute(server.pool.target.is_tls(), &host, &job.target)?;
+    let uri = fields::absolute(server.pool.target.is_tls(), &host, job.path_and_query()?)?;
     if job.upgrade.is_some() && !connection.takes_upgrades().await {
         let error = ProxyError::new(ErrorKind::UpgradeFailed);
         return Err(error.caused_by("the server takes no extended CONNECT").unsent().into());
     }
     // A server that leaves (GOAWAY) says which requests it has not touched; any of them may be sent again.
-    let mut headers = job.take_headers(true);
+    let mut headers = job.head.headers.to_map();
     let key = job.upgrade.as_ref().and_then(|_| headers.get(SEC_WEBSOCKET_KEY).cloned());
     fields::for_h2(&mut headers, &job.facts());
     let mut request = Request::new(job.payload(None));
-    *request.method_mut() = job.method.clone();
+    *request.method_mut() = job.head.method.clone();
     *request.uri_mut() = uri;
     *request.version_mut() = Version::HTTP_2;
     *request.headers_mut() = headers;
@@ -239,13 +229,15 @@ async fn over_h2(
     let mut response = answered.map_err(|broken| job.blame(broken, true))?;
     if let Some(protocol) = job.upgrade.as_ref().filter(|_| response.status() == StatusCode::OK) {
         let tunnel = Box::pin(open_h2_tunnel(&mut response, place, load)).await?;
-        let mut head = response.into_parts().0;
-        fields::as_switch(&mut head, protocol, key.as_ref());
+        let mut headers = FieldList::from(response.headers());
+        fields::as_switch(&mut headers, protocol, key.as_ref());
+        let head = Head { status: StatusCode::SWITCHING_PROTOCOLS, headers };
         let body = UpstreamBody::new(Link::Ended, None, Duration::ZERO);
         return Ok(Said { head, body, tunnel: Some(Box::new(tunnel)) });
     }
     let (mut head, incoming) = response.into_parts();
     fields::check_framing(&mut head)?;
+    let head = Head { status: head.status, headers: FieldList::from(&head.headers) };
     let body = UpstreamBody::new(Link::H2 { incoming, _place: place }, load, job.body_idle);
     Ok(Said { head, body, tunnel: None })
 }

@@ -4,12 +4,13 @@ use super::payload::BodySlot;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TE,
+    CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::response::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Method, StatusCode, Uri, Version};
+use http::{Method, Uri, Version};
+use pn_core::context::{FieldList, Known};
 use pn_core::{ErrorKind, ProxyError};
 use sha1::{Digest, Sha1};
 
@@ -39,13 +40,13 @@ pub(super) fn for_h2(headers: &mut HeaderMap, facts: &Facts<'_>) {
 }
 
 /// The target for HTTP/2: scheme, authority and path are pseudo-header fields.
-pub(super) fn absolute(tls: bool, host: &HeaderValue, target: &PathAndQuery) -> Result<Uri, ProxyError> {
+pub(super) fn absolute(tls: bool, host: &HeaderValue, target: PathAndQuery) -> Result<Uri, ProxyError> {
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(if tls { Scheme::HTTPS } else { Scheme::HTTP });
     let malformed = |cause| ProxyError::new(ErrorKind::RequestMalformed).caused_by(cause).unsent();
     let authority = Authority::try_from(host.as_bytes());
     parts.authority = Some(authority.map_err(|error| malformed(error.to_string()))?);
-    parts.path_and_query = Some(target.clone());
+    parts.path_and_query = Some(target);
     Uri::from_parts(parts).map_err(|error| malformed(error.to_string()))
 }
 
@@ -100,12 +101,12 @@ pub(super) fn check_framing(head: &mut Parts) -> Result<(), ProxyError> {
 }
 
 /// Whether a `101` changes to the protocol that was asked for (RFC 9110 section 7.8).
-pub(super) fn agrees(head: &Parts, asked: &HeaderValue) -> bool {
-    let names = |value: &HeaderValue| value.as_bytes().trim_ascii().to_ascii_lowercase();
-    let mut given = head.headers.get_all(UPGRADE).iter();
+pub(super) fn agrees(headers: &FieldList, asked: &HeaderValue) -> bool {
+    let names = |value: &[u8]| value.trim_ascii().to_ascii_lowercase();
+    let mut given = headers.all_known(Known::Upgrade);
     match (given.next(), given.next()) {
         (Some(given), None) => {
-            let asked = names(asked);
+            let asked = names(asked.as_bytes());
             let mut offers = asked.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
             offers.any(|offer| offer == names(given))
         }
@@ -114,27 +115,12 @@ pub(super) fn agrees(head: &Parts, asked: &HeaderValue) -> bool {
 }
 
 /// Makes the answer of an HTTP/2 server to an extended CONNECT look like that of an HTTP/1.1 server.
-pub(super) fn as_switch(head: &mut Parts, protocol: &HeaderValue, client_key: Option<&HeaderValue>) {
-    head.status = StatusCode::SWITCHING_PROTOCOLS;
-    head.headers.insert(UPGRADE, protocol.clone());
+pub(super) fn as_switch(headers: &mut FieldList, protocol: &HeaderValue, client_key: Option<&HeaderValue>) {
+    headers.insert(&UPGRADE, protocol);
     if let Some(key) = client_key {
         let digest = Sha1::new().chain_update(key.as_bytes()).chain_update(WEBSOCKET_GUID).finalize();
         if let Ok(accept) = HeaderValue::from_str(&STANDARD.encode(digest)) {
-            head.headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+            headers.insert(&SEC_WEBSOCKET_ACCEPT, &accept);
         }
     }
-}
-
-/// A request's fields, to be sent again where the first attempt has swallowed them. Copies handles, not text.
-pub(super) fn save(headers: &HeaderMap, into: &mut Vec<(HeaderName, HeaderValue)>) {
-    into.clear();
-    into.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-}
-
-pub(super) fn restore(saved: &mut Vec<(HeaderName, HeaderValue)>) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(saved.len());
-    for (name, value) in saved.drain(..) {
-        headers.append(name, value);
-    }
-    headers
 }

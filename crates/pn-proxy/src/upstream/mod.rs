@@ -29,6 +29,7 @@ mod tls;
 mod tunnel;
 
 pub(crate) use body::UpstreamBody;
+pub(crate) use h1::Head;
 pub(crate) use health::{HealthChecks, servers_up};
 pub(crate) use send::{Outgoing, Unanswered};
 pub(crate) use service::ServerLabel;
@@ -38,10 +39,11 @@ pub(crate) use tunnel::UpstreamTunnel;
 
 use ahash::HashMap;
 use balance::Random;
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use keeper::Keeper;
 use names::Names;
 use pn_core::RouterGraph;
+use pn_core::context::FieldValue;
 use pn_core::graph::{ServerNode, ServersNode, ServiceId, ServiceNodeKind, SplitNode};
 use pool::Pool;
 use rustls::ClientConfig;
@@ -61,7 +63,6 @@ pub(crate) struct Upstreams {
     pools: RefCell<HashMap<PoolKey, Rc<Pool>>>,
     /// By `Service::key`. Those of graphs that have gone are dropped with the next change.
     services: RefCell<HashMap<usize, Rc<Service>>>,
-    spare: RefCell<Vec<Vec<(HeaderName, HeaderValue)>>>,
 }
 
 impl Default for Upstreams {
@@ -85,7 +86,6 @@ impl Upstreams {
             random: Random::new(index as u64),
             pools: RefCell::default(),
             services: RefCell::default(),
-            spare: RefCell::default(),
         }
     }
 
@@ -150,7 +150,7 @@ impl Upstreams {
     pub(crate) fn choose_split<'a>(
         &self,
         split: &SplitNode,
-        cookies: impl Iterator<Item = &'a HeaderValue>,
+        cookies: impl Iterator<Item = FieldValue<'a>>,
     ) -> Option<(ServiceId, Option<HeaderValue>)> {
         balance::choose_split(split, cookies)
     }

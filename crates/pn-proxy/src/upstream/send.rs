@@ -1,20 +1,21 @@
 //! From a request to an answer: which server, how often, and what is to be blamed on whom.
 
 use super::Upstreams;
-use super::attempt::{Failed, Job, Said, Saved, attempt};
+use super::attempt::{Failed, Job, Said, attempt};
 use super::balance::{self, Tried, Wish};
 use super::body::UpstreamBody;
 use super::dial::ClientEnds;
+use super::h1::Head;
 use super::load::InFlight;
 use super::payload::BodySlot;
 use super::service::{Server, ServerLabel, Service};
 use super::tunnel::UpstreamTunnel;
 use crate::conn::Interim;
 use crate::worker::WorkerEnv;
-use http::header::{COOKIE, HeaderMap, HeaderValue};
-use http::uri::PathAndQuery;
-use http::{Method, StatusCode, response};
+use http::StatusCode;
+use http::header::{COOKIE, HeaderValue};
 use http_body::Body;
+use pn_core::context::{FieldList, RequestHead};
 use pn_core::graph::ServersNode;
 use pn_core::{ErrorKind, ProxyError, Side};
 use pn_io::Chunk;
@@ -24,16 +25,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Memory for copies of request fields that is kept for the next requests: as many as are likely to wait at once.
-const SPARE_MAX: usize = 64;
-
 /// A request to a service.
-pub(crate) struct Outgoing<B> {
-    pub(crate) method: Method,
-    /// In origin form; `*` for `OPTIONS *`.
-    pub(crate) target: PathAndQuery,
+pub(crate) struct Outgoing<'a, B> {
     /// Without hop-by-hop fields.
-    pub(crate) headers: HeaderMap,
+    pub(crate) head: &'a RequestHead,
     /// The client's authority, for `host-header = "preserve"`. Empty when it sent none.
     pub(crate) host: HeaderValue,
     pub(crate) body: B,
@@ -57,7 +52,7 @@ pub(crate) struct Outgoing<B> {
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// Its framing is checked; hop-by-hop fields are as they came.
-    pub(crate) head: response::Parts,
+    pub(crate) head: Head,
     pub(crate) body: UpstreamBody,
     /// After a `101`, which is also what an HTTP/2 server's agreement to an upgrade looks like here.
     pub(crate) upgrade: Option<Box<UpstreamTunnel>>,
@@ -99,7 +94,7 @@ impl Upstreams {
         &'a self,
         node: &'a ServersNode,
         label: &Arc<str>,
-        outgoing: Outgoing<B>,
+        outgoing: Outgoing<'a, B>,
         env: &'a WorkerEnv,
     ) -> impl Future<Output = Result<Answer, Unanswered>> + use<'a, B>
     where
@@ -116,45 +111,28 @@ impl Upstreams {
             upstreams: self,
             env,
             client_ip: outgoing.client_ip,
-            sticky: sticky_value(node, &outgoing.headers),
+            sticky: sticky_value(node, &outgoing.head.headers),
             tried: Tried::new(),
             now,
         };
         let mut job = Box::new(job(node, outgoing));
-        job.saved.fields = self.spare.borrow_mut().pop().unwrap_or_default();
-        async move {
-            let result = way.go(&mut job).await;
-            self.spare(&mut job);
-            result
-        }
-    }
-
-    /// Keeps the memory of a request's copied fields for another one.
-    fn spare(&self, job: &mut Job) {
-        job.saved.fields.clear();
-        let mut spare = self.spare.borrow_mut();
-        if spare.len() < SPARE_MAX {
-            spare.push(std::mem::take(&mut job.saved.fields));
-        }
+        async move { way.go(&mut job).await }
     }
 }
 
-fn sticky_value(node: &ServersNode, headers: &HeaderMap) -> Option<Box<str>> {
+fn sticky_value(node: &ServersNode, headers: &FieldList) -> Option<Box<str>> {
     let sticky = node.spec.sticky.as_ref()?;
-    balance::cookie_value(headers.get_all(COOKIE).iter(), &sticky.name).map(Into::into)
+    balance::cookie_value(headers.named(COOKIE.as_str()), &sticky.name).map(Into::into)
 }
 
-fn job<B>(node: &ServersNode, outgoing: Outgoing<B>) -> Job
+fn job<'a, B>(node: &ServersNode, outgoing: Outgoing<'a, B>) -> Job<'a>
 where
     B: Body<Data = Chunk, Error = ProxyError> + Unpin + 'static,
 {
     let timeouts = &node.transport.timeouts;
     Job {
-        method: outgoing.method,
-        target: outgoing.target,
+        head: outgoing.head,
         host: outgoing.host,
-        headers: Some(outgoing.headers),
-        saved: Saved::default(),
         slot: BodySlot::new(outgoing.body),
         upgrade: outgoing.upgrade,
         ends: ClientEnds(outgoing.peer.zip(outgoing.local)),
@@ -168,7 +146,7 @@ where
 }
 
 impl Way<'_> {
-    async fn go(&mut self, job: &mut Job) -> Result<Answer, Unanswered> {
+    async fn go(&mut self, job: &mut Job<'_>) -> Result<Answer, Unanswered> {
         let mut last: Option<Rc<Server>> = None;
         let mut retries = 0;
         let Some(mut index) = self.choose() else {
@@ -213,7 +191,7 @@ impl Way<'_> {
     }
 
     /// Asks one server. A kept connection that the server had closed meanwhile is no failure: a new one is tried.
-    async fn ask(&self, job: &mut Job, index: usize, server: &Rc<Server>) -> Result<Said, Failed> {
+    async fn ask(&self, job: &mut Job<'_>, index: usize, server: &Rc<Server>) -> Result<Said, Failed> {
         let names = &self.upstreams.names;
         let result = attempt(job, server, names, self.load(index), false).await;
         match result {
@@ -246,7 +224,7 @@ impl Way<'_> {
     }
 
     /// The server to ask next, if the service's retries say that one is to be asked.
-    fn next(&self, job: &Job, result: &Result<Said, Failed>, retries: u32) -> Option<usize> {
+    fn next(&self, job: &Job<'_>, result: &Result<Said, Failed>, retries: u32) -> Option<usize> {
         let rules = self.node.spec.retries.as_ref()?;
         let harmless = match result {
             Ok(said) => job.idempotent && said.tunnel.is_none(),

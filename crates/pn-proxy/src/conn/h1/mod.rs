@@ -9,13 +9,12 @@ mod wire;
 pub(crate) use upgraded::Upgraded;
 pub(crate) use wire::{BodyFault, ClientBody, Piece, Shared};
 
-use super::service::{Tracked, answer, refuse};
+use super::service::{Reply, answer_h1, refuse};
 use super::{Io, LINGER};
 use crate::cx::ConnCx;
-use crate::exchange::Inbound;
-use http::{Request, Response};
+use crate::exchange::Request;
 use pn_core::ProxyError;
-use pn_http1::{Limits, Turn};
+use pn_http1::{Limits, Target, Turn};
 use pn_model::limits::TARGET_BYTES;
 use pn_model::listener::ListenerLimits;
 use std::cell::{Cell, RefCell};
@@ -43,9 +42,8 @@ pub(super) enum Outcome {
 }
 
 /// What may be asked for next.
-#[expect(clippy::large_enum_variant, reason = "one for each request, taken apart where it is made")]
 enum Asked {
-    Request(Request<Inbound>),
+    Request(Request, Target),
     Refused(ProxyError),
     Nothing,
 }
@@ -79,7 +77,7 @@ impl Talk {
                     self.wire.borrow_mut().state.refuse();
                     Some(refuse(&self.conn, &error))
                 }
-                Asked::Request(request) => self.served(request).await,
+                Asked::Request(request, target) => self.served(request, &target).await,
             };
             let Some(response) = response else { return Outcome::Over };
             if !self.respond(response).await {
@@ -104,8 +102,8 @@ impl Talk {
                 if let Poll::Ready(Err(_)) = flushed {
                     return Poll::Ready(Asked::Nothing);
                 }
-                match request::next(&self.wire, &self.limits) {
-                    Ok(Some(request)) => return Poll::Ready(Asked::Request(request)),
+                match request::next(&self.wire, &self.limits, &self.conn) {
+                    Ok(Some((request, target))) => return Poll::Ready(Asked::Request(request, target)),
                     Ok(None) => {}
                     Err(error) => return Poll::Ready(Asked::Refused(error)),
                 }
@@ -127,8 +125,8 @@ impl Talk {
     }
 
     /// `None` when the client has gone meanwhile.
-    async fn served(&self, request: Request<Inbound>) -> Option<Response<Tracked>> {
-        let mut answer = pin!(answer(&self.conn, request));
+    async fn served(&self, request: Request, target: &Target) -> Option<Reply> {
+        let mut answer = pin!(answer_h1(&self.conn, request, target));
         poll_fn(|cx| {
             if let Poll::Ready(response) = answer.as_mut().poll(cx) {
                 return Poll::Ready(Some(response));
@@ -139,13 +137,13 @@ impl Talk {
     }
 
     /// Writes a response. `false` when the connection broke, or the response did.
-    async fn respond(&self, response: Response<Tracked>) -> bool {
-        let (parts, body) = response.into_parts();
+    async fn respond(&self, reply: Reply) -> bool {
+        let Reply { status, headers, body } = reply;
         if self.closing.get() || self.conn.closes() {
             self.wire.borrow_mut().state.close_after();
         }
         let mut body = pin!(body);
-        let mut writing = response::Writing::begin(&mut self.wire.borrow_mut(), parts, &body);
+        let mut writing = response::Writing::begin(&mut self.wire.borrow_mut(), status, headers, &body);
         poll_fn(|cx| {
             let mut wire = self.wire.borrow_mut();
             if let Poll::Ready(done) = writing.poll(&mut wire, body.as_mut(), cx) {

@@ -3,10 +3,11 @@
 use super::wire::Wire;
 use crate::conn::date::with_date;
 use crate::conn::service::Tracked;
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderName, TRANSFER_ENCODING};
-use http::{StatusCode, response};
+use crate::wire::scratch;
+use http::{HeaderMap, StatusCode};
 use http_body::Body;
-use pn_http1::{BodyEncoder, Framing, HeadWriter, Name};
+use pn_core::context::{FieldList, Known, KnownSet};
+use pn_http1::{BodyEncoder, Framing, HeadWriter, Name, Value};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -18,12 +19,12 @@ pub(super) struct Writing {
 }
 
 impl Writing {
-    pub(super) fn begin(wire: &mut Wire, parts: response::Parts, body: &Tracked) -> Self {
+    pub(super) fn begin(wire: &mut Wire, status: StatusCode, headers: FieldList, body: &Tracked) -> Self {
         let length = if body.is_end_stream() { Some(0) } else { body.size_hint().exact() };
-        let reply = wire.state.respond(parts.status, length);
-        let mut head = HeadWriter::response(wire.out.begin(), parts.status);
-        write_fields(&mut head, &parts.headers);
-        if !parts.headers.contains_key(DATE) {
+        let reply = wire.state.respond(status, length);
+        let mut head = HeadWriter::response(wire.out.begin(), status);
+        head.lines(&headers, OURS);
+        if !headers.contains(Known::Date) {
             with_date(|date| {
                 head.field(const { Name::from_static("date") }, date.into());
             });
@@ -31,16 +32,17 @@ impl Writing {
         if let Some(connection) = reply.connection {
             head.field(const { Name::from_static("connection") }, connection);
         }
-        match (reply.framing, parts.headers.get(CONTENT_LENGTH)) {
+        match (reply.framing, headers.known(Known::ContentLength).and_then(Value::new)) {
             // What a GET would have been answered with (RFC 9110 section 8.6).
-            (Framing::None, Some(length)) if may_tell_length(parts.status) => {
-                head.field(const { Name::from_static("content-length") }, length.into());
+            (Framing::None, Some(length)) if may_tell_length(status) => {
+                head.field(const { Name::from_static("content-length") }, length);
             }
             (framing, _) => {
                 head.framing(framing);
             }
         }
         head.finish();
+        scratch::give_list(headers);
         let over = !reply.framing.has_body();
         Self { encoder: BodyEncoder::new(reply.framing), over, broken: false }
     }
@@ -107,18 +109,9 @@ impl Writing {
     }
 }
 
-pub(super) fn write_fields(head: &mut HeadWriter<'_>, headers: &HeaderMap) {
-    for (name, value) in headers {
-        if !is_ours(name) {
-            head.field(name.into(), value.into());
-        }
-    }
-}
-
 /// Written by rules of their own.
-fn is_ours(name: &HeaderName) -> bool {
-    [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(name)
-}
+pub(super) const OURS: KnownSet =
+    KnownSet::of(&[Known::ContentLength, Known::TransferEncoding, Known::Connection]);
 
 /// RFC 9110 section 8.6: not with 1xx and 204.
 fn may_tell_length(status: StatusCode) -> bool {

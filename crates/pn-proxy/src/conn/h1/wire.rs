@@ -1,14 +1,14 @@
 //! The bytes of one client connection, shared by whoever serves it and whoever reads the body of its request: at any
 //! time one of them reads.
 
-use super::response::write_fields;
+use super::response::OURS;
 use super::upgraded::Upgraded;
 use crate::conn::Io;
 use crate::conn::interim::{Allowance, Interim};
+use crate::upstream::Head;
 use crate::wire::{Input, Out, trailers};
 use http::HeaderMap;
-use http::response::Parts;
-use pn_http1::{BodyDecoder, BodyError, Fields, Framing, HeadProgress, HeadWriter, ServerState, Turn};
+use pn_http1::{BodyDecoder, BodyError, Framing, HeadProgress, HeadWriter, ServerState, Turn};
 use pn_io::Chunk;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -31,7 +31,6 @@ pub(crate) struct Wire {
     pub(super) out: Out,
     pub(super) state: ServerState,
     pub(super) progress: HeadProgress,
-    pub(super) fields: Fields,
     pub(super) decoder: BodyDecoder,
     trailers: Option<HeaderMap>,
     allowance: Allowance,
@@ -72,7 +71,6 @@ impl Wire {
             out: Out::default(),
             state: ServerState::new(DRAIN_BYTES),
             progress: HeadProgress::default(),
-            fields: Fields::new(),
             decoder: BodyDecoder::new(Framing::None),
             trailers: None,
             allowance: Allowance::default(),
@@ -221,12 +219,12 @@ impl Wire {
     }
 
     /// What a server says in front of its response. Should it not fit into the socket, the response takes it along.
-    pub(crate) fn interim(&mut self, head: &Parts, cx: &mut Context<'_>) {
+    pub(crate) fn interim(&mut self, head: &Head, cx: &mut Context<'_>) {
         if !self.allowance.take(&head.headers) || !self.state.interim(head.status) {
             return;
         }
         let mut writer = HeadWriter::response(self.out.begin(), head.status);
-        write_fields(&mut writer, &head.headers);
+        writer.lines(&head.headers, OURS);
         writer.finish();
         // A connection that breaks here is seen when it is read.
         drop(self.poll_flush(cx));

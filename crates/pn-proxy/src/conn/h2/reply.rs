@@ -3,9 +3,9 @@
 
 use super::upgraded::Upgraded;
 use crate::conn::interim::Allowance;
+use crate::upstream::Head;
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
-use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use pn_io::Chunk;
 use std::cell::{Cell, RefCell};
@@ -31,11 +31,11 @@ impl Reply {
     }
 
     /// Hands on what a server says in front of its response. A stream that is gone is seen elsewhere.
-    pub(crate) fn interim(&self, head: &Parts) {
+    pub(crate) fn interim(&self, head: &Head) {
         let mut allowance = self.allowance.get();
         if allowance.take(&head.headers) {
             self.allowance.set(allowance);
-            self.inform(head.status, head.headers.clone());
+            self.inform(head.status, head.headers.to_map());
         }
     }
 

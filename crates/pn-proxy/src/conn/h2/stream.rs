@@ -7,7 +7,7 @@ use super::upgraded::Upgraded;
 use crate::conn::date::with_date;
 use crate::conn::service::{Tracked, answer};
 use crate::cx::ConnCx;
-use crate::exchange::{self, Inbound};
+use crate::exchange::Inbound;
 use h2::RecvStream;
 use h2::server::SendResponse;
 use http::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderValue};
@@ -49,7 +49,6 @@ pub(super) fn serve(
 /// Sends a response.
 async fn give(conn: &ConnCx, reply: &Reply, response: Response<Tracked>, is_head: bool) {
     let (mut parts, body) = response.into_parts();
-    exchange::strip_response(&mut parts.headers);
     let bare = is_head || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let heir = reply.take_heir().filter(|_| parts.status.is_success());
     let over = heir.is_none() && (bare || body.is_end_stream());

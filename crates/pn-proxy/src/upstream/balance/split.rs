@@ -3,6 +3,7 @@
 use super::scale;
 use super::sticky::{cookie_value, set_cookie};
 use http::HeaderValue;
+use pn_core::context::FieldValue;
 use pn_core::graph::{ServiceId, SplitNode};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -12,7 +13,7 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 /// The service, and the cookie to set when the split is sticky and the client has none that holds.
 pub(in crate::upstream) fn choose_split<'a>(
     split: &SplitNode,
-    cookies: impl Iterator<Item = &'a HeaderValue>,
+    cookies: impl Iterator<Item = FieldValue<'a>>,
 ) -> Option<(ServiceId, Option<HeaderValue>)> {
     let Some(sticky) = &split.sticky else { return by_weight(split).map(|(service, _)| (service, None)) };
     let kept = cookie_value(cookies, &sticky.name)

@@ -1,6 +1,7 @@
 //! Sticky cookies: a client stays with the server, or the part of a split, that it met first.
 
 use http::HeaderValue;
+use pn_core::context::FieldValue;
 use pn_core::graph::ServerNode;
 use pn_model::service::{SameSite, StickyCookie};
 use std::fmt::Write;
@@ -8,11 +9,11 @@ use std::fmt::Write;
 /// The value of a cookie in the `Cookie` fields of a request. Of several, the first, which browsers make the most
 /// specific.
 pub(in crate::upstream) fn cookie_value<'a>(
-    fields: impl Iterator<Item = &'a HeaderValue>,
+    fields: impl Iterator<Item = FieldValue<'a>>,
     name: &str,
 ) -> Option<&'a str> {
     let pairs = fields
-        .filter_map(|field| field.to_str().ok())
+        .filter_map(FieldValue::to_str)
         .flat_map(|field| field.split(';'))
         .filter_map(|pair| pair.trim().split_once('='));
     pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.trim_matches('"')).next()

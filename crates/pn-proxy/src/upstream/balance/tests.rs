@@ -4,6 +4,7 @@ use super::outlier::failed;
 use super::{Random, Tried, Wheel, Wish, choose, choose_split, cookie_value, set_cookie};
 use crate::upstream::tests::{node, server};
 use http::HeaderValue;
+use pn_core::context::FieldValue;
 use pn_core::graph::{ServersNode, ServiceId, SplitNode, SplitTarget};
 use pn_core::state::BalanceState;
 use pn_model::service::{Balance, HashBy, Outlier, SameSite, StickyCookie};
@@ -177,7 +178,7 @@ fn cookies_are_read_and_written() {
     ] {
         let fields: Vec<HeaderValue> =
             fields.iter().map(|field| HeaderValue::from_str(field).unwrap()).collect();
-        assert_eq!(cookie_value(fields.iter(), "srv"), expected, "{fields:?}");
+        assert_eq!(cookie_value(fields.iter().map(FieldValue::from), "srv"), expected, "{fields:?}");
     }
     let full = StickyCookie {
         secure: true,
@@ -208,18 +209,19 @@ fn a_split_is_in_proportion_from_the_start_and_can_stick() {
         balance: Arc::new(BalanceState::default()),
     };
     for _ in 0..10 {
-        let chosen: Vec<u32> = (0..100).map(|_| choose_split(&split, [].iter()).unwrap().0.0).collect();
+        let chosen: Vec<u32> = (0..100).map(|_| choose_split(&split, [].into_iter()).unwrap().0.0).collect();
         let small = chosen.iter().filter(|&&service| service == 1).count();
         assert!((9..=11).contains(&small) && !chosen.contains(&2), "{small}");
     }
     split.sticky = Some(sticky());
-    let (service, cookie) = choose_split(&split, [].iter()).unwrap();
+    let (service, cookie) = choose_split(&split, [].into_iter()).unwrap();
     assert_eq!(cookie.unwrap(), format!("srv=t{}; Path=/", service.0));
     for (field, expected) in [("srv=t1", 1), ("srv=t2", 2)] {
-        let (service, cookie) = choose_split(&split, [HeaderValue::from_static(field)].iter()).unwrap();
+        let (service, cookie) =
+            choose_split(&split, [(&HeaderValue::from_static(field)).into()].into_iter()).unwrap();
         assert_eq!((service.0, cookie), (expected, None), "{field}");
     }
     split.total = 0;
     split.targets = Box::default();
-    assert_eq!(choose_split(&split, [].iter()), None);
+    assert_eq!(choose_split(&split, [].into_iter()), None);
 }

@@ -6,6 +6,7 @@ mod head;
 mod request;
 
 pub(super) use head::Asked;
+pub(crate) use head::Head;
 
 use super::bell::Bell;
 use super::fault;
@@ -15,7 +16,7 @@ use super::stream::Stream;
 use super::timer::Timer;
 use crate::conn::Interim;
 use crate::wire::{Input, trailers};
-use http::{Method, StatusCode, response};
+use http::{Method, StatusCode};
 use http_body::Frame;
 use pn_core::{ErrorKind, ProxyError};
 use pn_http1::{BodyDecoder, ClientState, Framing, HeadProgress, Received, ResponseHead};
@@ -105,7 +106,7 @@ impl H1 {
         slot: Option<BodySlot>,
         interim: Interim,
         limit: Duration,
-    ) -> impl Future<Output = Result<response::Parts, Broken>> + use<'a> {
+    ) -> impl Future<Output = Result<Head, Broken>> + use<'a> {
         self.used = true;
         self.state.begin(asked.method, asked.upgrade.is_some());
         self.sending.begin(asked, payload, gate);
@@ -227,7 +228,7 @@ impl H1 {
         interim: &Interim,
         silent: &mut bool,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<response::Parts, ProxyError>> {
+    ) -> Poll<Result<Head, ProxyError>> {
         self.bell.serve(cx.waker());
         if let Poll::Ready(Err(error)) = self.poll_send() {
             return Poll::Ready(Err(error));
@@ -273,7 +274,7 @@ impl H1 {
         method: &Method,
         interim: &Interim,
         cx: &mut Context<'_>,
-    ) -> Result<Option<response::Parts>, ProxyError> {
+    ) -> Result<Option<Head>, ProxyError> {
         while self.progress.is_due(&self.input, &head::LIMITS) {
             let read = head::read(&self.input, method).map_err(|refusal| {
                 let kind = if refusal.is_limit() {

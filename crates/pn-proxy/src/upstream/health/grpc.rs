@@ -29,7 +29,7 @@ pub(super) async fn ask(
     target: &Target,
     service: &str,
 ) -> Result<(), String> {
-    let uri = fields::absolute(target.is_tls(), &host_of(&check.server), &PATH);
+    let uri = fields::absolute(target.is_tls(), &host_of(&check.server), PATH.clone());
     let body = Full::new(Chunk::from(Bytes::from(question(service)))).map_err(|never| match never {});
     let slot = BodySlot::new(body);
     let mut request = Request::new(slot.as_ref().map_or(Payload::EMPTY, |slot| Payload::new(slot, None)));

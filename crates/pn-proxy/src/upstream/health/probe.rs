@@ -15,6 +15,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Version};
 use pn_core::ProxyError;
+use pn_core::context::FieldList;
 use pn_model::Text;
 use pn_model::service::Probe;
 use std::error::Error;
@@ -78,13 +79,14 @@ async fn http_status(
         *request.method_mut() = method;
         *request.headers_mut() = headers;
         *request.uri_mut() =
-            fields::absolute(target.is_tls(), &host, &path).map_err(|error| describe(&error))?;
+            fields::absolute(target.is_tls(), &host, path).map_err(|error| describe(&error))?;
         *request.version_mut() = Version::HTTP_2;
         let connection = H2::open(stream, peer, &room, place).await;
         let connection = connection.map_err(|error| describe(&error))?;
         connection.exchange(request, None, NO_LIMIT).await.map(|response| response.status())
     } else {
-        let asked = h1::Asked { close: true, ..h1::Asked::new(&method, &path, &host, &headers) };
+        let fields = FieldList::from(headers);
+        let asked = h1::Asked { close: true, ..h1::Asked::new(&method, (&path).into(), &host, &fields) };
         let mut connection = H1::new(stream, peer, place);
         let exchange = connection.exchange(&asked, Payload::EMPTY, None, None, Interim::Nobody, NO_LIMIT);
         exchange.await.map(|head| head.status)

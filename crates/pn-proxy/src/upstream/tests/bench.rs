@@ -7,6 +7,7 @@ use crate::worker::WorkerEnv;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body::Body;
 use http_body_util::{BodyExt, Empty};
+use pn_core::context::RequestHead;
 use pn_core::graph::{ServerNode, ServersNode};
 use pn_core::state::{BalanceState, ServerState};
 use pn_core::{ErrorKind, ProxyError};
@@ -15,7 +16,7 @@ use pn_model::Transport;
 use pn_model::service::{Balance, HostHeader, Server, Servers, UpstreamAddress, UpstreamScheme};
 use pn_tls::UpstreamTls;
 use std::fmt::Display;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::LocalSet;
@@ -120,10 +121,25 @@ impl Bench {
         bench
     }
 
-    pub(super) async fn send<B>(&self, outgoing: Outgoing<B>) -> Result<Answer, Unanswered>
+    pub(super) async fn send<B>(&self, asked: Asked<B>) -> Result<Answer, Unanswered>
     where
         B: Body<Data = Chunk, Error = ProxyError> + Unpin + 'static,
     {
+        let Asked { head, host, body, peer, local, upgrade, expect_continue, idempotent, trailers } = asked;
+        let (head, client_ip) = (&head, CLIENT);
+        let outgoing = Outgoing {
+            head,
+            host,
+            body,
+            client_ip,
+            peer,
+            local,
+            upgrade,
+            expect_continue,
+            idempotent,
+            trailers,
+            interim: crate::conn::Interim::Nobody,
+        };
         self.upstreams.send(&self.node, &self.label, outgoing, &self.env).await
     }
 
@@ -132,11 +148,11 @@ impl Bench {
     }
 
     /// Asks and reads the whole answer.
-    pub(super) async fn ask<B>(&self, outgoing: Outgoing<B>) -> Result<Whole, ErrorKind>
+    pub(super) async fn ask<B>(&self, asked: Asked<B>) -> Result<Whole, ErrorKind>
     where
         B: Body<Data = Chunk, Error = ProxyError> + Unpin + 'static,
     {
-        let answer = self.send(outgoing).await.map_err(|failed| failed.error.kind)?;
+        let answer = self.send(asked).await.map_err(|failed| failed.error.kind)?;
         read(answer).await.map_err(|error| error.kind)
     }
 }
@@ -162,34 +178,68 @@ pub(super) async fn read(answer: Answer) -> Result<Whole, ProxyError> {
 
 pub(super) type NoBody = http_body_util::combinators::UnsyncBoxBody<Chunk, ProxyError>;
 
-pub(super) fn get(path: &str) -> Outgoing<NoBody> {
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+/// A request of a test.
+pub(super) struct Asked<B> {
+    pub(super) head: RequestHead,
+    pub(super) host: HeaderValue,
+    pub(super) body: B,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) local: Option<SocketAddr>,
+    pub(super) upgrade: Option<HeaderValue>,
+    pub(super) expect_continue: bool,
+    pub(super) idempotent: bool,
+    pub(super) trailers: bool,
+}
+
+impl Asked<NoBody> {
+    /// As it is sent.
+    pub(super) fn out(&mut self) -> Outgoing<'_, NoBody> {
+        let body =
+            std::mem::replace(&mut self.body, Empty::new().map_err(|never| match never {}).boxed_unsync());
+        Outgoing {
+            head: &self.head,
+            host: self.host.clone(),
+            body,
+            client_ip: CLIENT,
+            peer: self.peer,
+            local: self.local,
+            upgrade: self.upgrade.clone(),
+            expect_continue: self.expect_continue,
+            idempotent: self.idempotent,
+            trailers: self.trailers,
+            interim: crate::conn::Interim::Nobody,
+        }
+    }
+}
+
+pub(super) fn get(path: &str) -> Asked<NoBody> {
     request(Method::GET, path, Empty::new().map_err(|never| match never {}).boxed_unsync())
 }
 
-pub(super) fn request<B>(method: Method, path: &str, body: B) -> Outgoing<B> {
-    Outgoing {
+pub(super) fn request<B>(method: Method, target: &str, body: B) -> Asked<B> {
+    let (path, query) =
+        target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query.to_owned())));
+    Asked {
         idempotent: method.is_idempotent(),
-        method,
-        target: http::uri::PathAndQuery::try_from(path).unwrap(),
-        headers: HeaderMap::new(),
+        head: RequestHead { method, path: path.to_owned(), query, ..RequestHead::default() },
         host: HeaderValue::from_static("app.example"),
         body,
-        client_ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
         peer: None,
         local: None,
         upgrade: None,
         expect_continue: false,
         trailers: false,
-        interim: crate::conn::Interim::Nobody,
     }
 }
 
-pub(super) fn post(path: &str, body: &'static str) -> Outgoing<NoBody> {
+pub(super) fn post(path: &str, body: &'static str) -> Asked<NoBody> {
     let body = http_body_util::Full::new(Chunk::from(body.as_bytes())).map_err(|never| match never {});
     request(Method::POST, path, body.boxed_unsync())
 }
 
-pub(super) fn with_header<B>(mut outgoing: Outgoing<B>, name: &'static str, value: &str) -> Outgoing<B> {
-    outgoing.headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
-    outgoing
+pub(super) fn with_header<B>(mut asked: Asked<B>, name: &'static str, value: &str) -> Asked<B> {
+    asked.head.headers.append(&HeaderName::from_static(name), &HeaderValue::from_str(value).unwrap());
+    asked
 }

@@ -66,7 +66,7 @@ fn check_reuse(method: Method, answer: &'static str, expected: bool) {
         let bench = Bench::new(vec![server(url(&origin))]);
         for _ in 0..2 {
             let mut outgoing = get("/");
-            outgoing.method = method.clone();
+            outgoing.head.method = method.clone();
             bench.ask(outgoing).await.unwrap_or_else(|error| panic!("{answer:?}: {error:?}"));
         }
         assert_eq!(origin.connections(), if expected { 1 } else { 2 }, "{method} {answer:?}");

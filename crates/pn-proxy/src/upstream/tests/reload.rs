@@ -51,7 +51,8 @@ fn connections_outlive_changes_that_leave_their_server_as_it_was() {
         let (upstreams, env) = (Upstreams::default(), WorkerEnv::for_tests());
         let ask = async |graph: &RouterGraph| {
             let service = &graph.services()[0];
-            let answer = upstreams.send(servers_of(graph), &service.label, get("/"), &env).await.unwrap();
+            let answer =
+                upstreams.send(servers_of(graph), &service.label, get("/").out(), &env).await.unwrap();
             read(answer).await.unwrap()
         };
         let first = graph(&model(vec![urls[0].clone()], |_| ()), &state);
@@ -67,8 +68,8 @@ fn connections_outlive_changes_that_leave_their_server_as_it_was() {
         assert_eq!((origins[0].connections(), origins[1].connections()), (1, 1));
         drop(first);
         let third = graph(&model(vec![urls[1].clone()], |_| ()), &state);
-        let under_way =
-            upstreams.send(servers_of(&second), &second.services()[0].label, get("/"), &env).await.unwrap();
+        let label = &second.services()[0].label;
+        let under_way = upstreams.send(servers_of(&second), label, get("/").out(), &env).await.unwrap();
         drop(second);
         upstreams.reconcile(&third, &ClientConfigs::default());
         assert_eq!(read(under_way).await.unwrap().status, 200);

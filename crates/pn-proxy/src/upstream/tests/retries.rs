@@ -41,7 +41,7 @@ fn a_kept_connection_that_closes_is_replaced_where_that_is_harmless() {
         on_worker(async {
             let bench = Bench::new(vec![at(&origin)]);
             bench.get("/").await.unwrap();
-            let (method, idempotent) = (again.method.clone(), again.idempotent);
+            let (method, idempotent) = (again.head.method.clone(), again.idempotent);
             let got = bench.ask(again).await.map(|whole| whole.status);
             // A body that has been taken cannot be sent again.
             let expected = if idempotent && method == Method::PUT {
@@ -94,7 +94,7 @@ fn another_server_is_asked_where_the_rules_say_so() {
             let bench = retrying(vec![first.clone(), at(&fine)], on, 1);
             let mut outgoing = get("/");
             outgoing.idempotent = method.is_idempotent();
-            outgoing.method = method.clone();
+            outgoing.head.method = method.clone();
             let got = bench.ask(outgoing).await;
             let retried = got.as_ref().map_or(0, |whole| whole.retries);
             let got = got.map(|whole| whole.status);
@@ -140,14 +140,14 @@ fn a_body_that_was_taken_is_never_sent_again() {
     on_worker(async {
         let bench = retrying(vec![at(&takes), at(&fine)], &[RetryOn::Reset], 3);
         let mut outgoing = post("/", "body");
-        outgoing.method = Method::PUT;
+        outgoing.head.method = Method::PUT;
         outgoing.idempotent = true;
         assert_eq!(bench.ask(outgoing).await.unwrap_err(), ErrorKind::ConnectionTerminated);
         assert_eq!(fine.connections(), 0);
         let gone = server(format!("http://127.0.0.1:{}", free_port()));
         let bench = retrying(vec![gone, at(&fine)], &[RetryOn::Connect], 3);
         let mut outgoing = post("/", "body");
-        outgoing.method = Method::PUT;
+        outgoing.head.method = Method::PUT;
         assert_eq!(bench.ask(outgoing).await.unwrap().status, 200);
         assert!(fine.all_received().ends_with("\r\n\r\nbody"));
     });
