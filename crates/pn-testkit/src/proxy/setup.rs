@@ -78,9 +78,9 @@ impl Setup {
 
     /// Starts the proxy by another program, such as `prlimit`, that runs what follows its own arguments.
     #[must_use]
-    pub fn started_by(mut self, program: &str, arguments: &[&str]) -> Self {
+    pub fn started_by(mut self, program: &str, arguments: &[impl AsRef<str>]) -> Self {
         self.starter = vec![find_program(program).display().to_string()];
-        self.starter.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self.starter.extend(arguments.iter().map(|argument| argument.as_ref().to_owned()));
         self
     }
 
