@@ -40,7 +40,10 @@ const NORMAL: &[(&str, &[&str])] = &[
     ),
     ("pn-testkit", &[]),
     ("proxy-now-e2e", &["pn-testkit"]),
-    ("proxy-now-benches", &["pn-model", "pn-config", "pn-core", "pn-middleware"]),
+    (
+        "proxy-now-benches",
+        &["pn-model", "pn-config", "pn-core", "pn-http1", "pn-io", "pn-middleware", "pn-testkit"],
+    ),
     ("xtask", &[]),
 ];
 
