@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::process::{MINUTE, adopt_orphans, cargo, end_leftovers, run as run_command};
-use crate::{arrows, dependencies, setup, soak, suite, tidy};
+use crate::{arrows, bench, dependencies, setup, soak, suite, tidy};
 
 /// Enough to meet every kind of change a few times; `cargo xtask soak` does 200.
 const SOAK_RELOADS: u32 = 20;
@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     ("tests", || suite::rooms(&[])),
     ("documentation tests", suite::documentation),
     ("end-to-end tests", || suite::end_to_end(&[])),
+    ("instructions", bench::gate),
     ("soak", || soak::run(SOAK_RELOADS, 0)),
 ];
 

@@ -20,6 +20,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("openssl", "openssl"),
     ("ip", "iproute2"),
     ("setpriv", "util-linux"),
+    // `bench gate` counts instructions with it.
+    ("valgrind", "valgrind"),
     ("python3", "python3"),
     // The C parts of aws-lc and zstd are built with it.
     ("cc", "gcc"),

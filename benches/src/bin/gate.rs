@@ -1,0 +1,26 @@
+//! Counts the instructions of `$PROXY_NOW_BIN` per request and prints them as one line of JSON for each script; with
+//! names, of those scripts only. `cargo xtask bench gate` builds the binary, runs this, and compares with the baseline.
+#![expect(clippy::print_stdout, reason = "it is what the program is for")]
+
+use anyhow::{Context, Result, ensure};
+use proxy_now_benches::gate::{SCRIPTS, count, median};
+
+fn main() -> Result<()> {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let unknown: Vec<_> =
+        wanted.iter().filter(|name| SCRIPTS.iter().all(|script| script.name != **name)).collect();
+    ensure!(unknown.is_empty(), "no scripts of these names: {unknown:?}");
+    for script in
+        SCRIPTS.iter().filter(|script| wanted.is_empty() || wanted.iter().any(|name| name == script.name))
+    {
+        let counts = count(script).with_context(|| script.name.to_owned())?;
+        let line = serde_json::json!({
+            "script": script.name,
+            "title": script.title,
+            "instructions": median(counts),
+            "windows": counts,
+        });
+        println!("{line}");
+    }
+    Ok(())
+}
