@@ -1,5 +1,4 @@
 //! Compression that a real client undoes, over every protocol. What is bounded or refused is in `limits`.
-#![expect(clippy::expect_used, reason = "a step of a test fails as the test does")]
 
 use bytes::Bytes;
 use http::Response;
