@@ -6,6 +6,7 @@ mod builtin;
 mod conn;
 mod cx;
 mod exchange;
+mod flow;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
 mod listener;

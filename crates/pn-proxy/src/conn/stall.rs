@@ -8,25 +8,28 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::time::{Sleep, sleep_until};
 
-/// Since when one stream waits for its client. 0: it does not.
+/// How long one stream has waited for its client.
 #[derive(Default)]
 pub(super) struct Stall {
+    /// 0: it does not wait.
     since: u64,
+    /// Bytes that the client had taken by then.
+    given: u64,
     /// Made once the stream first waits; it stays until it goes off.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Stall {
-    /// The client has room again.
+    /// The client is not waited for.
     pub(super) fn end(&mut self) {
         self.since = 0;
     }
 
-    /// The stream waits. Ready once it has done so for too long.
-    pub(super) fn poll(&mut self, conn: &ConnCx, cx: &mut Context<'_>) -> Poll<()> {
+    /// The stream waits, with so many bytes taken. Ready once it has done so for too long.
+    pub(super) fn poll(&mut self, given: u64, conn: &ConnCx, cx: &mut Context<'_>) -> Poll<()> {
         let clock = conn.pulse.clock();
-        if self.since == 0 {
-            self.since = clock.now();
+        if self.since == 0 || self.given != given {
+            (self.since, self.given) = (clock.now(), given);
         }
         let Some(deadline) = after(self.since, conn.timeouts.body_idle) else { return Poll::Pending };
         let at = clock.instant(deadline);

@@ -125,16 +125,16 @@ impl RequestBody {
 
 impl Inbound {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
-        let piece = match self {
-            Self::H1(body) => ready!(body.poll(cx)).map(|piece| piece.map_err(spoilt)),
-            Self::H2(body) => ready!(body.poll(cx)).map(|piece| piece.map_err(aborted)),
-        };
-        Poll::Ready(piece.map(|piece| {
-            piece.map(|piece| match piece {
-                Piece::Data(data) => Frame::data(data),
-                Piece::Trailers(trailers) => Frame::trailers(trailers),
-            })
-        }))
+        match self {
+            Self::H1(body) => body.poll(cx).map(|piece| {
+                piece.map(|piece| match piece {
+                    Ok(Piece::Data(data)) => Ok(Frame::data(data)),
+                    Ok(Piece::Trailers(trailers)) => Ok(Frame::trailers(trailers)),
+                    Err(fault) => Err(spoilt(fault)),
+                })
+            }),
+            Self::H2(body) => body.poll(cx).map(|frame| frame.map(|frame| frame.map_err(aborted))),
+        }
     }
 
     /// The client, for what a server says in front of its response.

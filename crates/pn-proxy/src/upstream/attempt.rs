@@ -1,10 +1,9 @@
 //! One attempt to have a request answered by one server.
 
 use super::body::{Link, UpstreamBody};
-use super::fault;
 use super::fields::{self, Facts};
 use super::h1::{Asked, Broken, H1, Head};
-use super::h2::{H2, StreamPlace};
+use super::h2::{Answered, H2, StreamPlace};
 use super::load::InFlight;
 use super::payload::{BodySlot, Gate, Payload};
 use super::pool::{Lease, Want};
@@ -12,12 +11,11 @@ use super::service::Server;
 use super::tunnel::{Ends, Held, UpstreamTunnel};
 use super::{dial::ClientEnds, names::Names};
 use crate::conn::Interim;
+use crate::flow::{Receiving, Tunnel};
 use crate::wire;
 use http::header::{HeaderValue, SEC_WEBSOCKET_KEY};
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
+use http::{Method, Request, StatusCode, Version};
 use pn_core::context::{FieldList, RequestHead};
 use pn_core::{ErrorKind, ProxyError};
 use pn_http1::RequestTarget;
@@ -216,7 +214,7 @@ async fn over_h2(
     let mut headers = job.head.headers.to_map();
     let key = job.upgrade.as_ref().and_then(|_| headers.get(SEC_WEBSOCKET_KEY).cloned());
     fields::for_h2(&mut headers, &job.facts());
-    let mut request = Request::new(job.payload(None));
+    let mut request = Request::new(());
     *request.method_mut() = job.head.method.clone();
     *request.uri_mut() = uri;
     *request.version_mut() = Version::HTTP_2;
@@ -225,41 +223,34 @@ async fn over_h2(
         *request.method_mut() = Method::CONNECT;
         request.extensions_mut().insert(extended_connect(protocol)?);
     }
-    let answered = connection.exchange(request, job.slot.as_ref(), job.head_limit).await;
-    let mut response = answered.map_err(|broken| job.blame(broken, true))?;
-    if let Some(protocol) = job.upgrade.as_ref().filter(|_| response.status() == StatusCode::OK) {
-        let tunnel = Box::pin(open_h2_tunnel(&mut response, place, load)).await?;
-        let mut headers = FieldList::from(response.headers());
+    let (payload, limit) = (job.payload(None), job.head_limit);
+    let answered = connection.exchange(request, payload, job.slot.as_ref(), &job.interim, limit).await;
+    let Answered { response, send } = answered.map_err(|broken| job.blame(broken, true))?;
+    let (mut parts, recv) = response.into_parts();
+    if let (Some(protocol), Some(send), StatusCode::OK) = (&job.upgrade, send, parts.status) {
+        let mut headers = FieldList::from(&parts.headers);
         fields::as_switch(&mut headers, protocol, key.as_ref());
         let head = Head { status: StatusCode::SWITCHING_PROTOCOLS, headers };
+        let stream = Over::new(Tunnel::new(recv, send, ()), &wire::pool());
+        let held = Held::Stream { _place: place };
+        let tunnel = UpstreamTunnel::new(Ends::H2(Box::new(stream)), Chunk::default(), held, load);
         let body = UpstreamBody::new(Link::Ended, None, Duration::ZERO);
         return Ok(Said { head, body, tunnel: Some(Box::new(tunnel)) });
     }
-    let (mut head, incoming) = response.into_parts();
-    fields::check_framing(&mut head)?;
-    let head = Head { status: head.status, headers: FieldList::from(&head.headers) };
-    let body = UpstreamBody::new(Link::H2 { incoming, _place: place }, load, job.body_idle);
+    fields::check_framing(&mut parts)?;
+    let head = Head { status: parts.status, headers: FieldList::from(&parts.headers) };
+    let body = Receiving::new(recv, &parts.headers);
+    let body = UpstreamBody::new(Link::H2 { body, _place: place }, load, job.body_idle);
     Ok(Said { head, body, tunnel: None })
 }
 
-fn extended_connect(protocol: &HeaderValue) -> Result<hyper::ext::Protocol, ProxyError> {
+fn extended_connect(protocol: &HeaderValue) -> Result<h2::ext::Protocol, ProxyError> {
     let token = protocol.to_str().map(str::to_ascii_lowercase);
     let token = token.map_err(|error| ProxyError::new(ErrorKind::RequestMalformed).caused_by(error))?;
-    // hyper takes text that lives for ever, of which there must be no more than a few: WebSocket is what exists.
+    // WebSocket is what exists.
     match token.as_str() {
-        "websocket" => Ok(hyper::ext::Protocol::from_static("websocket")),
+        "websocket" => Ok(h2::ext::Protocol::from_static("websocket")),
         _ => Err(ProxyError::new(ErrorKind::UpgradeFailed)
             .caused_by("HTTP/2 servers are asked for websocket alone")),
     }
-}
-
-async fn open_h2_tunnel(
-    response: &mut Response<Incoming>,
-    place: StreamPlace,
-    load: Option<InFlight>,
-) -> Result<UpstreamTunnel, ProxyError> {
-    let upgraded = hyper::upgrade::on(response).await.map_err(fault::awaiting_head)?;
-    let stream = Over::new(TokioIo::new(upgraded), &wire::pool());
-    let held = Held::Stream { _place: place };
-    Ok(UpstreamTunnel::new(Ends::H2(Box::new(stream)), Chunk::default(), held, load))
 }

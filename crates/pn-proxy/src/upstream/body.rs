@@ -6,9 +6,8 @@ use super::h2::StreamPlace;
 use super::load::InFlight;
 use super::pool::Pool;
 use super::timer::Timer;
-use bytes::Bytes;
+use crate::flow::Receiving;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use pn_core::{ErrorKind, ProxyError};
 use pn_io::Chunk;
 use std::fmt;
@@ -36,7 +35,7 @@ pub(super) enum Link {
     H1(Box<H1>, Rc<Pool>),
     /// Keeps the stream's place until it has ended.
     H2 {
-        incoming: Incoming,
+        body: Receiving,
         _place: StreamPlace,
     },
 }
@@ -88,9 +87,9 @@ impl Body for UpstreamBody {
         let this = &mut *self;
         let frame = match &mut this.link {
             Link::H1(connection, _) => connection.poll_body(cx),
-            Link::H2 { incoming, .. } => Pin::new(incoming)
-                .poll_frame(cx)
-                .map(|frame| frame.map(|frame| frame.map(shared).map_err(fault::reading_body))),
+            Link::H2 { body, .. } => {
+                body.poll(cx).map(|frame| frame.map(|frame| frame.map_err(fault::reading_h2_body)))
+            }
             Link::Ended => Poll::Ready(None),
         };
         match frame {
@@ -111,7 +110,7 @@ impl Body for UpstreamBody {
         match &self.link {
             Link::Ended => true,
             Link::H1(connection, _) => connection.is_end_of_body(),
-            Link::H2 { incoming, .. } => incoming.is_end_stream(),
+            Link::H2 { body, .. } => body.is_ended(),
         }
     }
 
@@ -121,13 +120,9 @@ impl Body for UpstreamBody {
             Link::H1(connection, _) => {
                 connection.body_length().map_or_else(SizeHint::default, SizeHint::with_exact)
             }
-            Link::H2 { incoming, .. } => incoming.size_hint(),
+            Link::H2 { body, .. } => body.length().map_or_else(SizeHint::default, SizeHint::with_exact),
         }
     }
-}
-
-fn shared(frame: Frame<Bytes>) -> Frame<Chunk> {
-    frame.map_data(Chunk::from)
 }
 
 impl fmt::Debug for UpstreamBody {

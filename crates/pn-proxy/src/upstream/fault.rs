@@ -51,28 +51,15 @@ pub(super) fn misbehaved(misbehaviour: Misbehaviour) -> ProxyError {
     ProxyError::new(kind).caused_by(misbehaviour)
 }
 
-/// An exchange that broke before the head of a response was there.
-pub(super) fn awaiting_head(error: hyper::Error) -> ProxyError {
-    ProxyError::new(head_kind(&error)).caused_by(error)
-}
-
-fn head_kind(error: &hyper::Error) -> ErrorKind {
-    if let Some(tls) = source::<rustls::Error>(error) {
-        return tls_kind(tls);
-    }
-    if let Some(error) = source::<h2::Error>(error) {
-        return h2_kind(error);
-    }
-    if error.is_parse_too_large() {
-        return ErrorKind::ResponseHeadTooLarge;
-    }
-    if error.is_parse() {
-        return ErrorKind::ResponseMalformed;
-    }
-    ErrorKind::ConnectionTerminated
+/// An exchange over HTTP/2 that broke before the head of a response was there.
+pub(super) fn of_h2(error: h2::Error) -> ProxyError {
+    ProxyError::new(h2_kind(&error)).caused_by(error)
 }
 
 fn h2_kind(error: &h2::Error) -> ErrorKind {
+    if let Some(tls) = error.get_io().and_then(|error| source::<rustls::Error>(error)) {
+        return tls_kind(tls);
+    }
     match error.reason() {
         // What this side found wrong with what the server sent.
         Some(_) if error.is_library() => ErrorKind::ResponseMalformed,
@@ -85,26 +72,20 @@ fn h2_kind(error: &h2::Error) -> ErrorKind {
 
 /// Whether an HTTP/2 server has said that it did not touch the request: the stream was refused, or the connection was
 /// being closed before it (RFC 9113 sections 6.8 and 8.7).
-pub(super) fn refused_by_h2(error: &hyper::Error) -> bool {
-    source::<h2::Error>(error).is_some_and(|error| {
-        let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
-        let leaving = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
-        error.is_remote() && (refused || leaving)
-    })
+pub(super) fn refused_by_h2(error: &h2::Error) -> bool {
+    let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    let leaving = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
+    error.is_remote() && (refused || leaving)
 }
 
 /// Whether an HTTP/2 connection takes no more requests after this.
-pub(super) fn ends_h2(error: &hyper::Error) -> bool {
-    source::<h2::Error>(error).is_none_or(|error| error.is_go_away() || error.is_io())
+pub(super) fn ends_h2(error: &h2::Error) -> bool {
+    error.is_go_away() || error.is_io()
 }
 
-/// A response body that broke.
-pub(super) fn reading_body(error: hyper::Error) -> ProxyError {
-    let malformed = source::<io::Error>(&error).is_some_and(|error| {
-        matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
-    });
-    let kind = if malformed { ErrorKind::ResponseMalformed } else { ErrorKind::ResponseIncomplete };
-    ProxyError::new(kind).caused_by(error)
+/// A response body over HTTP/2 that broke.
+pub(super) fn reading_h2_body(error: h2::Error) -> ProxyError {
+    ProxyError::new(ErrorKind::ResponseIncomplete).caused_by(error)
 }
 
 /// Looks for a cause of this type. An `io::Error` hides what it wraps from `source`, so it is asked for separately.

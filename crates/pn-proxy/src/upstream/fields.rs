@@ -4,8 +4,8 @@ use super::payload::BodySlot;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_KEY, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::response::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -18,6 +18,16 @@ const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 /// RFC 6455 section 1.3.
 const WEBSOCKET_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+/// Middlewares may have set them; HTTP/2 has no place for them (RFC 9113 section 8.2.2).
+const CONNECTION_FIELDS: [HeaderName; 6] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
 /// What the fields of one request depend on beside the client's own.
 pub(super) struct Facts<'a> {
     pub(super) method: &'a Method,
@@ -28,6 +38,7 @@ pub(super) struct Facts<'a> {
 
 /// Completes the fields for HTTP/2.
 pub(super) fn for_h2(headers: &mut HeaderMap, facts: &Facts<'_>) {
+    CONNECTION_FIELDS.iter().for_each(|name| drop(headers.remove(name)));
     headers.remove(HOST);
     set_length(headers, facts);
     if facts.te_trailers {

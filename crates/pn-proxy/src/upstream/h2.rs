@@ -1,46 +1,49 @@
-//! One HTTP/2 connection to a server, shared by the requests of a worker.
+//! One HTTP/2 connection to a server, on the h2 crate, shared by the requests of a worker.
 
 use super::fault;
-use super::h1::{Broken, HeadWait};
+use super::h1::{Broken, Head, HeadWait};
 use super::payload::{BodySlot, Payload};
 use super::room::{Place, Room};
 use super::stream::Stream;
 use super::timer::Timer;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::http2::{Builder, Connection, SendRequest};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use crate::conn::Interim;
+use crate::flow::{Heard, Ping, Pinged, Sending, Waits};
+use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
+use h2::{Reason, RecvStream, SendStream};
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
+use pn_core::context::FieldList;
 use pn_core::{ErrorKind, ProxyError};
+use pn_http1::Misbehaviour;
+use pn_io::Chunk;
 use pn_model::limits::{H2_CONNECTION_WINDOW, H2_LOCAL_RESETS, H2_SEND_BUFFER, H2_STREAM_WINDOW};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Streams of one connection, whatever the server allows: beyond this one connection becomes the bottleneck.
 const STREAMS_MAX: usize = 250;
 /// Bytes of a response's header list. As much as a listener takes of a request by default.
 const HEADER_LIST_BYTES: u32 = 64 << 10;
+/// Interim responses to one request. More come from no honest server.
+const INTERIM_MAX: u32 = 1_024;
 /// A connection with open streams that is silent for so long is asked whether it lives.
-const PING_AFTER: Duration = Duration::from_secs(20);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
+const PINGS: Waits = Waits { silence: Duration::from_secs(20), answer: Duration::from_secs(10) };
 /// How long a new connection is given to say that it takes extended CONNECT (RFC 8441 section 3).
 const SETTINGS_WAIT: Duration = Duration::from_secs(1);
-
-type Running = Connection<TokioIo<Stream>, Payload, Local>;
-/// Shared by the task that runs the connection and whoever asks it for its limits. `None` once it has ended: requests
-/// that it had not taken come back when it is dropped.
-type Shared = Rc<RefCell<Option<Running>>>;
+/// How long the rest of a request may make no progress, once its server has answered.
+const STALLED: Duration = Duration::from_secs(60);
 
 pub(super) struct H2 {
-    send: SendRequest<Payload>,
-    running: Shared,
-    /// It said that it goes, or broke; hyper learns so with the next request.
+    send: RefCell<SendRequest<Chunk>>,
+    /// It said that it goes, or broke.
     leaving: Cell<bool>,
-    streams: Cell<usize>,
+    shared: Rc<Shared>,
     /// By the keeper's clock.
     pub(super) idle_since: Cell<u32>,
     /// `None` for unix sockets.
@@ -48,16 +51,19 @@ pub(super) struct H2 {
     room: Rc<Room>,
 }
 
-/// Runs hyper's tasks on the worker.
-#[derive(Clone, Copy)]
-pub(super) struct Local;
+/// What a connection and the task that runs it know of each other.
+#[derive(Default)]
+struct Shared {
+    streams: Cell<usize>,
+    ended: Cell<bool>,
+    /// Bytes have come.
+    heard: Rc<Cell<bool>>,
+}
 
-impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
-    fn execute(&self, task: F) {
-        tokio::task::spawn_local(async move {
-            task.await;
-        });
-    }
+/// A server's answer. The stream to it is there after an extended CONNECT alone.
+pub(super) struct Answered {
+    pub(super) response: Response<RecvStream>,
+    pub(super) send: Option<SendStream<Chunk>>,
 }
 
 impl H2 {
@@ -67,26 +73,16 @@ impl H2 {
         room: &Rc<Room>,
         place: Place,
     ) -> Result<Rc<Self>, ProxyError> {
-        let io = TokioIo::new(stream);
-        let opened = Builder::new(Local)
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(H2_STREAM_WINDOW)
-            .initial_connection_window_size(H2_CONNECTION_WINDOW)
-            .max_send_buf_size(H2_SEND_BUFFER)
-            .max_header_list_size(HEADER_LIST_BYTES)
-            .max_local_error_reset_streams(H2_LOCAL_RESETS)
-            .keep_alive_interval(PING_AFTER)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .handshake(io)
-            .await;
-        let (send, connection) = opened.map_err(|error| fault::awaiting_head(error).unsent())?;
-        let running = Rc::new(RefCell::new(Some(connection)));
-        tokio::task::spawn_local(run(Rc::clone(&running), place));
+        let shared = Rc::<Shared>::default();
+        let opened = builder().handshake(Heard::new(stream, Rc::clone(&shared.heard))).await;
+        let (send, mut connection) = opened.map_err(|error| fault::of_h2(error).unsent())?;
+        let ping = connection.ping_pong().map(|pings| Ping::new(pings, PINGS));
+        let running = Running { connection, ping, shared: Rc::clone(&shared) };
+        tokio::task::spawn_local(running.run(place));
         Ok(Rc::new(Self {
-            send,
-            running,
+            send: RefCell::new(send),
             leaving: Cell::new(false),
-            streams: Cell::new(0),
+            shared,
             idle_since: Cell::new(0),
             peer,
             room: Rc::clone(room),
@@ -95,34 +91,33 @@ impl H2 {
 
     /// Whether it takes no new requests: closed, or closing (GOAWAY).
     pub(super) fn is_closed(&self) -> bool {
-        self.leaving.get() || self.send.is_closed()
+        let errs = || {
+            let mut cx = Context::from_waker(Waker::noop());
+            matches!(self.send.borrow_mut().poll_ready(&mut cx), Poll::Ready(Err(_)))
+        };
+        self.leaving.get() || self.shared.ended.get() || errs()
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.streams.get() == 0
+        self.shared.streams.get() == 0
     }
 
     pub(super) fn has_room(&self) -> bool {
-        let allowed = self.ask(Running::current_max_send_streams).unwrap_or(1);
-        !self.is_closed() && self.streams.get() < allowed.min(STREAMS_MAX)
-    }
-
-    /// `None` when it has ended, or is at work this very moment.
-    fn ask<T>(&self, question: impl FnOnce(&Running) -> T) -> Option<T> {
-        self.running.try_borrow().ok()?.as_ref().map(question)
+        let allowed = self.send.borrow().current_max_send_streams();
+        !self.is_closed() && self.shared.streams.get() < allowed.min(STREAMS_MAX)
     }
 
     pub(super) fn stream(self: &Rc<Self>) -> StreamPlace {
-        self.streams.set(self.streams.get() + 1);
+        self.shared.streams.set(self.shared.streams.get() + 1);
         StreamPlace(Rc::clone(self))
     }
 
     /// Whether the server takes extended CONNECT. A new connection is given time to say so.
     pub(super) async fn takes_upgrades(&self) -> bool {
-        let asked = tokio::time::Instant::now();
+        let asked = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
-            if self.ask(Running::is_extended_connect_protocol_enabled) == Some(true) {
+            if self.send.borrow().is_extended_connect_protocol_enabled() {
                 return true;
             }
             if self.is_closed() || asked.elapsed() > SETTINGS_WAIT {
@@ -133,54 +128,159 @@ impl H2 {
         }
     }
 
-    /// Sends a request and waits for the head of the response.
+    /// Sends a request and waits for the head of the response; what comes before it goes to `interim`. The rest of the
+    /// request is sent on by itself when the server answers early.
     pub(super) async fn exchange(
         &self,
-        mut request: Request<Payload>,
+        request: Request<()>,
+        payload: Payload,
         slot: Option<&BodySlot>,
+        interim: &Interim,
         limit: Duration,
-    ) -> Result<Response<Incoming>, Broken> {
-        request.body_mut().settled = true;
-        let mut send = self.send.clone();
-        let mut head = pin!(send.try_send_request(request));
+    ) -> Result<Answered, Broken> {
+        let upgrades = *request.method() == Method::CONNECT;
+        let ends = !upgrades && payload.is_end_stream();
+        // Of its own: a request may wait there until the server takes another stream.
+        let mut handle = self.send.borrow().clone();
+        let sent = handle.send_request(request, ends);
+        drop(handle);
+        let (response, send) = sent.map_err(|error| self.broken(error, true))?;
+        let mut asking = Asking { response, interims: 0, sending: None };
+        let mut tunnel = None;
+        match upgrades {
+            true => tunnel = Some(send),
+            false if ends => {}
+            false => asking.sending = Some(Box::new(Sending::new(payload, send, Reason::CANCEL))),
+        }
         let mut wait = HeadWait::new(slot.cloned(), limit);
         let mut timer = Timer::default();
-        let result = poll_fn(|cx| match head.as_mut().poll(cx) {
+        let result = poll_fn(|cx| match asking.poll(interim, cx) {
             Poll::Ready(result) => Poll::Ready(Some(result)),
             Poll::Pending => wait.poll(&mut timer, cx).map(|()| None),
         })
         .await;
+        let failed = |error| Broken { error, unsent: false, silent: asking.interims == 0 };
         match result {
-            Some(Ok(response)) => Ok(response),
-            Some(Err(mut failed)) => {
-                let returned = failed.take_message().is_some();
-                let cause = failed.into_error();
-                let untouched = returned || fault::refused_by_h2(&cause);
-                self.leaving.set(self.leaving.get() || returned || fault::ends_h2(&cause));
-                let error = fault::awaiting_head(cause);
-                let error = if untouched { error.unsent() } else { error };
-                Err(Broken { error, unsent: returned, silent: true })
+            Some(Ok(response)) => {
+                if let Some(rest) = asking.sending {
+                    tokio::task::spawn_local(go_on(rest));
+                }
+                Ok(Answered { response, send: tunnel })
             }
-            None => {
-                let error = ProxyError::new(ErrorKind::ResponseTimeout);
-                Err(Broken { error, unsent: false, silent: true })
-            }
+            Some(Err(Refused::H2(error))) => Err(self.broken(error, false)),
+            Some(Err(Refused::Flood)) => Err(failed(fault::misbehaved(Misbehaviour::InterimFlood))),
+            None => Err(failed(ProxyError::new(ErrorKind::ResponseTimeout))),
         }
+    }
+
+    /// `unsent` when the connection had not taken the request.
+    fn broken(&self, cause: h2::Error, unsent: bool) -> Broken {
+        let untouched = unsent || fault::refused_by_h2(&cause);
+        self.leaving.set(self.leaving.get() || fault::ends_h2(&cause));
+        let error = fault::of_h2(cause);
+        let error = if untouched { error.unsent() } else { error };
+        Broken { error, unsent, silent: true }
     }
 }
 
-async fn run(connection: Shared, place: Place) {
-    let ended = poll_fn(|cx| match &mut *connection.borrow_mut() {
-        Some(connection) => Pin::new(connection).poll(cx),
-        None => Poll::Ready(Ok(())),
+/// A request that is being sent, and whose answer is awaited.
+struct Asking {
+    response: ResponseFuture,
+    interims: u32,
+    /// What is left of the request. In a box: most have no body.
+    sending: Option<Box<Sending<Payload>>>,
+}
+
+enum Refused {
+    H2(h2::Error),
+    /// Interim responses without end.
+    Flood,
+}
+
+impl Asking {
+    fn poll(
+        &mut self,
+        interim: &Interim,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<RecvStream>, Refused>> {
+        if let Some(sending) = &mut self.sending
+            && sending.poll(cx).is_ready()
+        {
+            self.sending = None;
+        }
+        while let Poll::Ready(Some(told)) = self.response.poll_informational(cx) {
+            self.interims += 1;
+            if self.interims > INTERIM_MAX {
+                return Poll::Ready(Err(Refused::Flood));
+            }
+            let told = told.map_err(Refused::H2)?;
+            if told.status() != StatusCode::CONTINUE {
+                let head = Head { status: told.status(), headers: FieldList::from(told.headers()) };
+                interim.tell(&head, cx);
+            }
+        }
+        Pin::new(&mut self.response).poll(cx).map_err(Refused::H2)
+    }
+}
+
+/// Sends the rest of a request, whatever the server says meanwhile.
+async fn go_on(mut rest: Box<Sending<Payload>>) {
+    let (mut timer, mut seen, mut deadline) = (Timer::default(), 0, Instant::now() + STALLED);
+    let over = poll_fn(|cx| {
+        if rest.poll(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        if !rest.waits() || rest.given() != seen {
+            (seen, deadline) = (rest.given(), Instant::now() + STALLED);
+        }
+        timer.poll(deadline, cx).map(|()| false)
     })
     .await;
-    // Dropping it completes requests, whose tasks run later.
-    drop(connection.take());
-    if let Err(error) = ended {
-        tracing::debug!(%error, "an HTTP/2 connection to a server ended");
+    if !over {
+        rest.reset(Reason::CANCEL);
     }
-    drop(place);
+}
+
+/// A task that runs a connection.
+struct Running {
+    connection: Connection<Heard<Stream>, Chunk>,
+    ping: Option<Ping>,
+    shared: Rc<Shared>,
+}
+
+impl Running {
+    async fn run(mut self, place: Place) {
+        let ended = poll_fn(|cx| self.poll(cx)).await;
+        self.shared.ended.set(true);
+        if let Err(error) = ended {
+            tracing::debug!(%error, "an HTTP/2 connection to a server ended");
+        }
+        drop(self.connection);
+        drop(place);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        let shared = &self.shared;
+        // Of a connection that is not in use nothing is expected.
+        let heard = || shared.heard.take() || shared.streams.get() == 0;
+        if self.ping.as_mut().is_some_and(|ping| ping.poll(heard, cx) == Pinged::Unanswered) {
+            tracing::debug!("an HTTP/2 server answers no ping");
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.connection).poll(cx)
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .initial_window_size(H2_STREAM_WINDOW)
+        .initial_connection_window_size(H2_CONNECTION_WINDOW)
+        .max_send_buffer_size(H2_SEND_BUFFER)
+        .max_header_list_size(HEADER_LIST_BYTES)
+        .max_local_error_reset_streams(Some(H2_LOCAL_RESETS))
+        .enable_push(false);
+    builder
 }
 
 /// One stream's place on its connection.
@@ -188,7 +288,7 @@ pub(super) struct StreamPlace(Rc<H2>);
 
 impl Drop for StreamPlace {
     fn drop(&mut self) {
-        self.0.streams.set(self.0.streams.get() - 1);
+        self.0.shared.streams.set(self.0.shared.streams.get() - 1);
         self.0.room.freed();
     }
 }

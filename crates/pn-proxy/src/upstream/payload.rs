@@ -1,7 +1,6 @@
 //! The request body as an upstream connection takes it. The body itself stays with the exchange, so that another
 //! server can be sent it when the first one took none of it.
 
-use crate::wire;
 use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 use pn_core::ProxyError;
@@ -72,23 +71,21 @@ impl BodySlot {
 pub(super) struct Payload {
     slot: Option<BodySlot>,
     attempt: u32,
-    /// For HTTP/2, whose windows may keep it waiting.
-    pub(super) settled: bool,
     gate: Option<Arc<Gate>>,
 }
 
 impl Payload {
-    pub(super) const EMPTY: Self = Self { slot: None, attempt: 0, settled: false, gate: None };
+    pub(super) const EMPTY: Self = Self { slot: None, attempt: 0, gate: None };
 
     /// A new attempt at sending the body. With a gate, it waits until that opens.
     pub(super) fn new(slot: &BodySlot, gate: Option<Arc<Gate>>) -> Self {
         let attempt = slot.0.attempt.get() + 1;
         slot.0.attempt.set(attempt);
-        Self { slot: Some(slot.clone()), attempt, settled: false, gate }
+        Self { slot: Some(slot.clone()), attempt, gate }
     }
 }
 
-/// What hyper is told when the body fails; the cause waits in the slot.
+/// What a connection is told when the body fails; the cause waits in the slot.
 #[derive(Debug, thiserror::Error)]
 #[error("the request body ended early")]
 pub(super) struct Broken;
@@ -110,14 +107,10 @@ impl Body for Payload {
         slot.ended.set(!matches!(frame, Some(Ok(_))) || body.is_end_stream());
         Poll::Ready(frame.map(|frame| {
             slot.taken.set(slot.taken.get() + 1);
-            let frame = frame.map_err(|error| {
+            frame.map_err(|error| {
                 slot.failed.set(Some(error));
                 Broken
-            });
-            if !self.settled {
-                return frame;
-            }
-            frame.map(|frame| frame.map_data(|data| data.settled(&wire::pool())))
+            })
         }))
     }
 

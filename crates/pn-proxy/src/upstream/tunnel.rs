@@ -4,9 +4,8 @@ use super::h2::StreamPlace;
 use super::load::InFlight;
 use super::room::Place;
 use super::stream::Stream;
+use crate::flow::Tunnel;
 use crate::wire::either_data_stream;
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use pn_io::reactor::ReactorStream;
 use pn_io::{Chunk, Over};
 use std::fmt;
@@ -23,7 +22,7 @@ pub(crate) struct UpstreamTunnel {
 
 pub(crate) enum Ends {
     H1(Stream),
-    H2(Box<Over<TokioIo<Upgraded>>>),
+    H2(Box<Over<Tunnel<()>>>),
 }
 
 /// What the tunnel takes up as long as it is there.

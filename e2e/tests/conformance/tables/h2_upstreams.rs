@@ -344,16 +344,46 @@ fn honest() -> Vec<Case> {
         .upstream_connections(1),
         answered(
             "h2-upstream-interim",
-            "RFC 9113 §8.1",
-            "Interim responses of HTTP/2 do not confuse the final one",
-            |stream| {
-                [frame(HEADERS, END_HEADERS, stream, header_block(&[(":status", "103")])), ok(stream)]
-                    .concat()
-            },
+            "RFC 8297 §2",
+            "Interim responses of HTTP/2 reach a client of HTTP/1.1 in front of the final one",
+            hinted,
         )
         .get()
+        .gets(103)
+        .field("link", "</a>")
         .gets(200)
         .body("ok")
         .kept(),
+        answered(
+            "h2-upstream-interim-to-h2",
+            "RFC 8297 §2",
+            "Interim responses of HTTP/2 reach a client of HTTP/2",
+            hinted,
+        )
+        .h2()
+        .asks(1)
+        .told(1, 103)
+        .told(1, 200)
+        .alive(),
+        answered(
+            "h2-upstream-interim-without-end",
+            "RFC 9209 §2.3.22",
+            "Interim responses of HTTP/2 without end are 502, not gathered",
+            |stream| frame(HEADERS, END_HEADERS, stream, header_block(&[(":status", "102")])).repeat(2_000),
+        )
+        .get()
+        .step(|play| {
+            let mut status = 102;
+            while status == 102 {
+                status = play.client().response().status;
+            }
+            assert_eq!(status, 502);
+        })
+        .kept(),
     ]
+}
+
+fn hinted(stream: u32) -> Vec<u8> {
+    let hint = header_block(&[(":status", "103"), ("link", "</a>")]);
+    [frame(HEADERS, END_HEADERS, stream, hint), ok(stream)].concat()
 }

@@ -7,26 +7,23 @@
 
 mod bell;
 mod body;
-mod ping;
 mod reply;
-mod sending;
 mod stream;
-mod upgraded;
 
 pub(crate) use body::ClientBody;
 pub(crate) use reply::Reply;
-pub(crate) use upgraded::Upgraded;
 
 use super::pulse::Overdue;
+use super::service::Tracked;
 use super::watch::{self, Ended};
 use super::{Io, PanicProbe};
 use crate::cx::ConnCx;
+use crate::flow::{Ping, Pinged, Tunnel, Waits};
 use bell::{Bell, Task};
 use futures_util::stream::{FuturesUnordered, Stream};
 use h2::server::{Builder, Connection, Handshake, SendResponse};
 use h2::{Reason, RecvStream};
 use http::Request;
-use ping::{Ping, Pinged};
 use pn_io::Chunk;
 use pn_model::limits;
 use pn_model::listener::ListenerLimits;
@@ -36,9 +33,15 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+/// A stream that became a tunnel, and its request, which lasts as long.
+pub(crate) type Upgraded = Tunnel<Tracked>;
 
 /// How often one call of the task goes round before others have their turn.
 const ROUNDS: u32 = 8;
+/// A client that says nothing for so long, and then answers no ping, is gone.
+const PINGS: Waits = Waits { silence: Duration::from_secs(60), answer: Duration::from_secs(20) };
 
 /// Serves a connection to its end.
 pub(super) async fn run(io: Io, conn: Rc<ConnCx>) {
@@ -59,7 +62,7 @@ struct Talk<S, F> {
     http: Http,
     serve: S,
     streams: FuturesUnordered<F>,
-    ping: Ping,
+    ping: Option<Ping>,
     conn: Rc<ConnCx>,
     closing: bool,
     task: Arc<Task>,
@@ -110,7 +113,7 @@ where
             http: Http::Greeting(builder(&conn.limits).handshake(io)),
             serve,
             streams: FuturesUnordered::new(),
-            ping: Ping::default(),
+            ping: None,
             conn: Rc::clone(conn),
             closing: false,
             task,
@@ -151,7 +154,7 @@ where
             match &mut self.http {
                 Http::Greeting(greeting) => {
                     let mut http = ready!(Pin::new(greeting).poll(&mut cx))?;
-                    self.ping.begin(http.ping_pong());
+                    self.ping = http.ping_pong().map(|pings| Ping::new(pings, PINGS));
                     ping.bell.note();
                     if self.closing {
                         http.graceful_shutdown();
@@ -187,11 +190,11 @@ where
 
     fn poll_ping(&mut self) {
         let mut cx = Context::from_waker(&self.bells.ping.waker);
-        if let (Pinged::Unanswered, Http::Open(http)) =
-            (self.ping.poll(&self.conn.pulse, &mut cx), &mut self.http)
-        {
+        let (Some(ping), Http::Open(http)) = (&mut self.ping, &mut self.http) else { return };
+        if ping.poll(|| self.conn.pulse.take_heard(), &mut cx) == Pinged::Unanswered {
             tracing::debug!("an HTTP/2 client answers no ping");
             http.abrupt_shutdown(Reason::NO_ERROR);
+            self.ping = None;
             self.bells.http.bell.note();
         }
     }

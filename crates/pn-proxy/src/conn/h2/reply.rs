@@ -1,7 +1,7 @@
 //! What a stream and the exchange that it asks for share: the way of interim responses, and of the stream itself should
 //! the protocol change.
 
-use super::upgraded::Upgraded;
+use super::Upgraded;
 use crate::conn::interim::Allowance;
 use crate::upstream::Head;
 use h2::server::SendResponse;
@@ -69,5 +69,11 @@ impl Reply {
     /// Whoever takes the stream over, if the protocol was changed.
     pub(super) fn take_heir(&self) -> Option<Heir> {
         self.heir.take().filter(|heir| !heir.waiting.is_closed())
+    }
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reply")
     }
 }

@@ -1,15 +1,16 @@
 //! One stream: its request to the exchange, the response back.
 
+use super::Upgraded;
 use super::body::ClientBody;
 use super::reply::Reply;
-use super::sending::Sending;
-use super::upgraded::Upgraded;
 use crate::conn::date::with_date;
 use crate::conn::service::{Tracked, answer};
+use crate::conn::stall::Stall;
 use crate::cx::ConnCx;
 use crate::exchange::Inbound;
-use h2::RecvStream;
+use crate::flow::Sending;
 use h2::server::SendResponse;
+use h2::{Reason, RecvStream};
 use http::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
@@ -17,7 +18,7 @@ use pn_io::Chunk;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// Serves one request. Dropped before its end, it resets the stream.
 pub(super) fn serve(
@@ -64,8 +65,21 @@ async fn give(conn: &ConnCx, reply: &Reply, response: Response<Tracked>, is_head
     if over {
         return drain(body).await;
     }
-    let mut sending = Sending::new(body, send);
-    poll_fn(|cx| sending.poll(conn, cx)).await;
+    let (mut sending, mut stall) = (Sending::new(body, send, Reason::INTERNAL_ERROR), Stall::default());
+    poll_fn(|cx| {
+        if sending.poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if !sending.waits() {
+            stall.end();
+            return Poll::Pending;
+        }
+        ready!(stall.poll(sending.given(), conn, cx));
+        tracing::debug!("an HTTP/2 stream was reset: its client takes nothing");
+        sending.reset(Reason::CANCEL);
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// What is not sent, of a response to HEAD, ends the exchange all the same.

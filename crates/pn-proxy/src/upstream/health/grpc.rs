@@ -2,6 +2,8 @@
 
 use super::check::Check;
 use super::probe::describe;
+use crate::conn::Interim;
+use crate::flow::Receiving;
 use crate::upstream::dial::Target;
 use crate::upstream::fields;
 use crate::upstream::h2::H2;
@@ -12,8 +14,8 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, TE};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Version};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use pn_io::Chunk;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -32,24 +34,27 @@ pub(super) async fn ask(
     let uri = fields::absolute(target.is_tls(), &host_of(&check.server), PATH.clone());
     let body = Full::new(Chunk::from(Bytes::from(question(service)))).map_err(|never| match never {});
     let slot = BodySlot::new(body);
-    let mut request = Request::new(slot.as_ref().map_or(Payload::EMPTY, |slot| Payload::new(slot, None)));
+    let payload = slot.as_ref().map_or(Payload::EMPTY, |slot| Payload::new(slot, None));
+    let mut request = Request::new(());
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri.map_err(|error| describe(&error))?;
     *request.version_mut() = Version::HTTP_2;
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
-    let answer = connection.exchange(request, slot.as_ref(), Duration::ZERO).await;
-    let (head, body) = answer.map_err(|broken| describe(&broken.error))?.into_parts();
+    let limit = Duration::ZERO;
+    let answer = connection.exchange(request, payload, slot.as_ref(), &Interim::Nobody, limit).await;
+    let answered = answer.map_err(|broken| describe(&broken.error))?;
+    let (head, recv) = answered.response.into_parts();
     if head.status != http::StatusCode::OK {
         return Err(format!("status {}", head.status.as_u16()));
     }
-    judge(&head.headers, body).await
+    judge(&head.headers, Receiving::new(recv, &head.headers)).await
 }
 
-async fn judge(headers: &HeaderMap, mut body: Incoming) -> Result<(), String> {
+async fn judge(headers: &HeaderMap, mut body: Receiving) -> Result<(), String> {
     let mut message = Vec::new();
     let mut status = grpc_status(headers);
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = poll_fn(|cx| body.poll(cx)).await {
         match frame.map_err(|error| error.to_string())?.into_data() {
             Ok(data) if message.len() + data.len() > ANSWER_BYTES => {
                 return Err("a message without end".into());

@@ -75,7 +75,7 @@ async fn http_status(
     let method = Method::from_bytes(asked.method.as_bytes()).map_err(|error| error.to_string())?;
     let headers = headers(asked.headers)?;
     let status = if h2 {
-        let mut request = Request::new(Payload::EMPTY);
+        let mut request = Request::new(());
         *request.method_mut() = method;
         *request.headers_mut() = headers;
         *request.uri_mut() =
@@ -83,7 +83,8 @@ async fn http_status(
         *request.version_mut() = Version::HTTP_2;
         let connection = H2::open(stream, peer, &room, place).await;
         let connection = connection.map_err(|error| describe(&error))?;
-        connection.exchange(request, None, NO_LIMIT).await.map(|response| response.status())
+        let exchange = connection.exchange(request, Payload::EMPTY, None, &Interim::Nobody, NO_LIMIT);
+        exchange.await.map(|answered| answered.response.status())
     } else {
         let fields = FieldList::from(headers);
         let asked = h1::Asked { close: true, ..h1::Asked::new(&method, (&path).into(), &host, &fields) };

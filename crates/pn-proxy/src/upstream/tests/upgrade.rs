@@ -85,6 +85,18 @@ fn bytes_that_come_with_the_change_are_the_tunnels() {
     });
 }
 
+/// Runs hyper's tasks beside the test.
+#[derive(Clone, Copy)]
+struct Local;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
+    fn execute(&self, task: F) {
+        tokio::task::spawn_local(async move {
+            task.await;
+        });
+    }
+}
+
 /// A server of HTTP/2 that takes extended CONNECT, or does not.
 async fn h2_echo(extended: bool) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -100,7 +112,7 @@ async fn h2_echo(extended: bool) -> String {
             });
             Ok::<_, Infallible>(http::Response::new(http_body_util::Empty::<bytes::Bytes>::new()))
         });
-        let mut builder = hyper::server::conn::http2::Builder::new(crate::upstream::h2::Local);
+        let mut builder = hyper::server::conn::http2::Builder::new(Local);
         if extended {
             builder.enable_connect_protocol();
         }

@@ -1,6 +1,5 @@
-//! A stream of HTTP/2 that became a tunnel (RFC 8441): bytes both ways, unread.
+//! A stream that became a tunnel (RFC 8441): bytes both ways, unread.
 
-use crate::conn::service::Tracked;
 use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream, SendStream};
 use pn_io::Chunk;
@@ -9,23 +8,22 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Dropped before both sides have closed it, it resets the stream.
-pub(crate) struct Upgraded {
+/// Dropped before both sides have closed it, it resets the stream. Holds `G` as long as it lasts.
+pub(crate) struct Tunnel<G> {
     recv: RecvStream,
     send: SendStream<Chunk>,
     /// What came and was not read.
     read: Bytes,
-    /// A request that is being served as long as the tunnel lasts.
-    _request: Tracked,
+    _guard: G,
 }
 
-impl Upgraded {
-    pub(super) fn new(recv: RecvStream, send: SendStream<Chunk>, request: Tracked) -> Self {
-        Self { recv, send, read: Bytes::new(), _request: request }
+impl<G> Tunnel<G> {
+    pub(crate) fn new(recv: RecvStream, send: SendStream<Chunk>, guard: G) -> Self {
+        Self { recv, send, read: Bytes::new(), _guard: guard }
     }
 }
 
-impl AsyncRead for Upgraded {
+impl<G: Unpin> AsyncRead for Tunnel<G> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -35,7 +33,7 @@ impl AsyncRead for Upgraded {
             match ready!(self.recv.poll_data(cx)) {
                 None => return Poll::Ready(Ok(())),
                 Some(Ok(data)) => self.read = data,
-                // A client that leaves so has nothing more to say.
+                // A peer that leaves so has nothing more to say.
                 Some(Err(error)) if matches!(error.reason(), Some(Reason::NO_ERROR | Reason::CANCEL)) => {
                     return Poll::Ready(Ok(()));
                 }
@@ -50,7 +48,7 @@ impl AsyncRead for Upgraded {
     }
 }
 
-impl AsyncWrite for Upgraded {
+impl<G: Unpin> AsyncWrite for Tunnel<G> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
