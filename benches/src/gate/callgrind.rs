@@ -10,6 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use pn_testkit::{Folder, Peer, find_program};
 
+use super::dump::Dump;
+
 /// vgdb stops a program that waits in the kernel by ptrace; where that is forbidden, it waits for ever.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -35,14 +37,13 @@ impl Callgrind {
         tell(pid, &["instrumentation", "on"])
     }
 
-    /// The instructions since the last time, or the beginning.
-    pub(super) fn take(&self, pid: u32) -> Result<u64> {
+    /// What was counted since the last time, or the beginning.
+    pub(super) fn take(&self, pid: u32) -> Result<Dump> {
         tell(pid, &["dump"])?;
         let number = self.dumps.fetch_add(1, Relaxed) + 1;
         let file = self.out().with_extension(number.to_string());
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
-        total.and_then(|total| total.trim().parse().ok()).context("callgrind wrote no total")
+        Dump::parse(&text)
     }
 
     fn out(&self) -> PathBuf {

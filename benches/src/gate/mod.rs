@@ -3,6 +3,7 @@
 
 mod callgrind;
 mod client;
+mod dump;
 mod scripts;
 mod upstream;
 
@@ -19,8 +20,26 @@ const WARM_UP: u32 = 200;
 /// The median of so many counts counts: a timer that fires falls into one of them.
 const WINDOWS: usize = 3;
 
-/// Instructions of user code per request, each figure of its own window.
-pub fn count(script: &Script) -> Result<[f64; WINDOWS]> {
+/// Instructions of user code per request.
+#[derive(Debug)]
+pub struct Count {
+    /// Each of its own window.
+    pub windows: [f64; WINDOWS],
+    /// Of the last window, by function, without what it calls; the dearest first.
+    pub functions: Vec<(String, f64)>,
+}
+
+impl Count {
+    /// The window in the middle.
+    pub fn median(&self) -> f64 {
+        let mut windows = self.windows;
+        windows.sort_by(f64::total_cmp);
+        windows[WINDOWS / 2]
+    }
+}
+
+/// Starts the proxy as the script wants it, asks, and counts.
+pub fn count(script: &Script) -> Result<Count> {
     let upstream = Upstream::start(script.answer)?;
     let authority = Authority::new();
     let identity = authority.server(&[scripts::HOST]);
@@ -31,22 +50,20 @@ pub fn count(script: &Script) -> Result<[f64; WINDOWS]> {
         .set("key", identity.key.display())
         .started_by("valgrind", &callgrind.arguments())
         .start(&(script.config)());
+    let pid = proxy.peer().pid();
     let mut client = Client::connect(proxy.addr("web"), script);
-    callgrind.begin(proxy.peer().pid())?;
+    callgrind.begin(pid)?;
     client.ask(WARM_UP)?;
-    let mut counts = [0.0; WINDOWS];
-    callgrind.take(proxy.peer().pid())?;
-    for count in &mut counts {
+    callgrind.take(pid)?;
+    let per_request = |instructions: u64| instructions as f64 / f64::from(script.requests);
+    let mut count = Count { windows: [0.0; WINDOWS], functions: Vec::new() };
+    for window in &mut count.windows {
         client.ask(script.requests)?;
-        *count = callgrind.take(proxy.peer().pid())? as f64 / f64::from(script.requests);
+        let dump = callgrind.take(pid)?;
+        *window = per_request(dump.total);
+        count.functions = dump.functions.into_iter().map(|(name, cost)| (name, per_request(cost))).collect();
     }
     drop(client);
     proxy.stop();
-    Ok(counts)
-}
-
-/// The one in the middle.
-pub fn median(mut counts: [f64; WINDOWS]) -> f64 {
-    counts.sort_by(f64::total_cmp);
-    counts[WINDOWS / 2]
+    Ok(count)
 }

@@ -26,6 +26,9 @@ pub(crate) struct Gate {
     /// Write the counts to the baseline; the reason belongs in the commit, too
     #[arg(long, value_name = "REASON", conflicts_with_all = ["binary", "scripts"])]
     raise: Option<String>,
+    /// Show also which functions the instructions are in
+    #[arg(long)]
+    functions: bool,
     /// Count this binary, and only print: the baseline is of another build
     #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
@@ -45,10 +48,10 @@ struct Baseline {
 
 pub(crate) fn run(gate: &Gate) -> Result<()> {
     if let Some(binary) = &gate.binary {
-        print!("{}", plain(&count(binary, &gate.scripts)?));
+        print!("{}", plain(&count(binary, gate)?));
         return Ok(());
     }
-    let counts = count(&build()?, &gate.scripts)?;
+    let counts = count(&build()?, gate)?;
     let Some(reason) = &gate.raise else {
         return judge(&counts, &read()?);
     };
@@ -67,7 +70,7 @@ pub(crate) fn run(gate: &Gate) -> Result<()> {
 
 /// All scripts against the baseline, as CI does it.
 pub(crate) fn check() -> Result<()> {
-    run(&Gate { scripts: Vec::new(), raise: None, binary: None })
+    run(&Gate { scripts: Vec::new(), raise: None, functions: false, binary: None })
 }
 
 /// The binary of the profile that the baseline is of.
@@ -85,8 +88,24 @@ pub(crate) fn counts_in(binary: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(file)
 }
 
-fn count(binary: &Path, scripts: &[String]) -> Result<BTreeMap<String, u64>> {
-    drive(binary, scripts)?.lines().map(parse).collect()
+fn count(binary: &Path, gate: &Gate) -> Result<BTreeMap<String, u64>> {
+    let said = drive(binary, &gate.scripts)?;
+    if gate.functions {
+        for line in said.lines() {
+            print!("{}", functions(line)?);
+        }
+    }
+    said.lines().map(parse).collect()
+}
+
+/// A table of a driver's line.
+fn functions(line: &str) -> Result<String> {
+    let value: serde_json::Value = serde_json::from_str(line)?;
+    let found = value["functions"].as_array().context("a line without functions")?;
+    let lines = found.iter().map(|each| {
+        format!("{:>8.0}  {}\n", each[1].as_f64().unwrap_or_default(), each[0].as_str().unwrap_or_default())
+    });
+    Ok(format!("\n{}\n{}\n", value["title"].as_str().unwrap_or_default(), lines.collect::<String>()))
 }
 
 fn drive(binary: &Path, scripts: &[String]) -> Result<String> {
@@ -126,7 +145,7 @@ fn judge(counts: &BTreeMap<String, u64>, baseline: &Baseline) -> Result<()> {
     }
     bail!(
         "more instructions than {BASELINE} allows:\n  {said}\n\
-         Where they are: valgrind --tool=callgrind, then callgrind_annotate. If they are worth it: \
+         Where they are: cargo xtask bench gate SCRIPT --functions. If they are worth it: \
          cargo xtask bench gate --raise \"why\", and the reason goes into the commit's message."
     );
 }
