@@ -156,8 +156,12 @@ const TRANSPORT_TIMEOUTS: &[Key] = &[
 ];
 
 const POOL: &[Key] = &[
-    Key::new("idle-per-server", Type::Integer(0, 1_000_000), "Unused connections that are kept.")
-        .or(Default::Int(200)),
+    Key::new(
+        "idle-per-server",
+        Type::Integer(0, 1_000_000),
+        "Unused connections that are kept for longer than a second or two; `0` keeps none.",
+    )
+    .or(Default::Int(200)),
     Key::new("connections-per-server", Type::Integer(0, 1_000_000), "Connections at once; 0 is no limit.")
         .or(Default::Int(0)),
 ];

@@ -44,6 +44,7 @@ pub(super) struct Pool {
 /// One worker's share.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
+    /// Connections that are kept for longer than a second or two; 0: none at all.
     pub(super) idle: usize,
     /// Ticks of the keeper.
     pub(super) idle_ticks: u32,
@@ -176,7 +177,9 @@ impl Pool {
     /// Takes a connection back whose exchange is over. One that cannot be used again is closed.
     pub(super) fn give_back(self: &Rc<Self>, mut connection: Box<H1>) {
         let mut idle = self.idle.borrow_mut();
-        let wanted = self.may_share() && !self.retired.get() && idle.len() < self.limits.idle;
+        // More of them than are to be kept for long serve a load that comes and goes: opening one costs more than a
+        // request does. The keeper closes what is still not used a second later.
+        let wanted = self.may_share() && !self.retired.get() && self.limits.idle > 0;
         if wanted && !self.room.yields() && connection.rest() {
             connection.idle_since = self.keeper.now();
             idle.push(connection);
@@ -237,7 +240,12 @@ impl Pool {
         let mut idle = self.idle.take();
         idle.retain_mut(|one| fresh(one.idle_since) && current(one.peer) && one.is_alive());
         idle.append(&mut self.idle.borrow_mut());
+        let surplus = idle.len().saturating_sub(self.limits.idle);
+        let unused = |one: &&Box<H1>| now.wrapping_sub(one.idle_since) > 1;
+        let surplus = idle.iter().take(surplus).take_while(unused).count();
+        let surplus: Vec<_> = idle.drain(..surplus).collect();
         self.idle.replace(idle);
+        drop(surplus);
         self.h2.borrow_mut().retain(|one| {
             if !one.is_idle() {
                 one.idle_since.set(now);

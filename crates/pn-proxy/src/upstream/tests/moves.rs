@@ -85,6 +85,32 @@ fn all_addresses_of_a_name_are_used_and_dead_ones_are_passed_over() {
 }
 
 #[test]
+fn what_is_kept_beyond_its_number_serves_a_load_that_comes_and_goes() {
+    let origin = Origin::http1();
+    on_worker(async {
+        let bench = Bench::with(vec![server(format!("http://{}", origin.addr()))], |node| {
+            let mut transport = pn_model::Transport::built_in();
+            transport.pool.idle_per_server = 2;
+            node.transport = transport.into();
+        });
+        for _ in 0..5 {
+            let asked = (0..8).map(|_| bench.get("/slow/10"));
+            for whole in futures_util::future::join_all(asked).await {
+                assert_eq!(whole.unwrap().status, 200);
+            }
+        }
+        assert_eq!(origin.connections(), 8);
+        let began = tokio::time::Instant::now();
+        while origin.open_connections() > 2 {
+            assert!(began.elapsed() < PATIENCE / 2);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        bench.get("/").await.unwrap();
+        assert_eq!(origin.connections(), 8);
+    });
+}
+
+#[test]
 fn idle_connections_are_closed_when_their_time_is_over() {
     let origins = [("http", Origin::http1()), ("h2c", Origin::h2c())];
     on_worker(async {
