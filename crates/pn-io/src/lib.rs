@@ -11,6 +11,7 @@ pub mod copy;
 pub mod holder;
 pub mod listen;
 mod over;
+mod passage;
 pub mod pool;
 mod queue;
 pub mod reactor;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use chunk::Chunk;
 pub use over::Over;
+pub use passage::{Lost, Passage, Progress, WORTH_A_PIPE};
 pub use pool::{Pool, PoolBuf, PoolBytes, PoolConfig, Size};
 pub use queue::{HIGH_WATER, QUEUE_CHUNKS};
 pub use reactor::Reactor;

@@ -8,7 +8,7 @@ use std::io;
 use std::task::{Context, Poll};
 
 use crate::chunk::Chunk;
-use crate::copy;
+use crate::passage::{self, Passage};
 use crate::pool::{Pool, PoolBuf};
 
 /// What a backend does beyond the plain contract. For tests, logs and choices of cost, never of correctness.
@@ -35,6 +35,7 @@ pub trait EventActions: 'static {
     /// A connected socket.
     type Socket;
     type Stream: DataStream;
+    type Passage: Passage<Self::Stream, Self::Stream>;
 
     fn capabilities(&self) -> Capabilities;
 
@@ -48,6 +49,9 @@ pub trait EventActions: 'static {
     /// nothing to do then.
     fn flush(&self);
 
+    /// A way for bytes from one stream to another.
+    fn passage(&self) -> Self::Passage;
+
     /// Brings up to `max` bytes from one stream to another until `from` ends, after what is queued on `to` already;
     /// done when `to` has taken all. `moved` counts what `to` has taken. Whoever drops this before it is done loses
     /// what is on the way, so that neither stream is of any more use.
@@ -58,7 +62,7 @@ pub trait EventActions: 'static {
         max: u64,
         moved: &Cell<u64>,
     ) -> impl Future<Output = io::Result<()>> {
-        copy::forward(from, to, max, moved)
+        passage::forward(self.passage(), from, to, max, moved)
     }
 
     /// Brings everything from each stream to the other. The end of one side is passed on (half-close) while the other
@@ -69,7 +73,7 @@ pub trait EventActions: 'static {
         b: &mut Self::Stream,
         moved: &Relayed,
     ) -> impl Future<Output = io::Result<()>> {
-        copy::relay(a, b, moved)
+        passage::relay(self.passage(), self.passage(), a, b, moved)
     }
 }
 

@@ -42,6 +42,10 @@ impl Reactor {
 impl EventActions for Reactor {
     type Socket = Socket;
     type Stream = ReactorStream;
+    #[cfg(target_os = "linux")]
+    type Passage = splice::Splicing;
+    #[cfg(not(target_os = "linux"))]
+    type Passage = crate::copy::Copying;
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { kernel_relay: cfg!(target_os = "linux"), completions: false }
@@ -58,23 +62,12 @@ impl EventActions for Reactor {
     fn flush(&self) {}
 
     #[cfg(target_os = "linux")]
-    async fn forward(
-        &self,
-        from: &mut ReactorStream,
-        to: &mut ReactorStream,
-        max: u64,
-        moved: &std::cell::Cell<u64>,
-    ) -> io::Result<()> {
-        splice::forward(&self.pipes, from, to, max, moved).await
+    fn passage(&self) -> splice::Splicing {
+        splice::Splicing::new(&self.pipes)
     }
 
-    #[cfg(target_os = "linux")]
-    async fn relay(
-        &self,
-        a: &mut ReactorStream,
-        b: &mut ReactorStream,
-        moved: &crate::stream::Relayed,
-    ) -> io::Result<()> {
-        splice::relay(&self.pipes, a, b, moved).await
+    #[cfg(not(target_os = "linux"))]
+    fn passage(&self) -> crate::copy::Copying {
+        crate::copy::Copying::default()
     }
 }

@@ -16,6 +16,7 @@ use std::task::Poll;
 use kernel::Kernel;
 pub use stream::SimStream;
 
+use crate::copy::Copying;
 use crate::pool::Pool;
 use crate::stream::{Capabilities, EventActions};
 
@@ -107,6 +108,7 @@ impl Sim {
 impl EventActions for Sim {
     type Socket = SimSocket;
     type Stream = SimStream;
+    type Passage = Copying;
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { kernel_relay: false, completions: true }
@@ -122,6 +124,10 @@ impl EventActions for Sim {
 
     fn flush(&self) {
         self.step();
+    }
+
+    fn passage(&self) -> Copying {
+        Copying::default()
     }
 }
 

@@ -1,7 +1,9 @@
 //! Between connections and the exchange: sees a request begin, and the last piece of its response go.
 
+use super::Socket;
 use crate::cx::ConnCx;
 use crate::exchange::{self, Inbound, Line, ResponseBody};
+use crate::wire::{Passing, Stopped};
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use pn_core::context::{FieldList, KnownSet};
@@ -90,6 +92,23 @@ impl Drop for Serving {
 pub(crate) struct Tracked {
     body: ResponseBody,
     _serving: Serving,
+}
+
+impl Tracked {
+    /// Bytes that may go to the client's socket unread: all that is left, or none.
+    pub(super) fn passable(&self) -> u64 {
+        self.body.passable()
+    }
+
+    /// Lets what is left pass to the client's socket. Ready when it has all of it.
+    pub(super) fn poll_pass(
+        &mut self,
+        passing: &mut Passing,
+        to: &mut Socket,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Stopped>> {
+        self.body.poll_pass(passing, to, cx)
+    }
 }
 
 impl Body for Tracked {

@@ -2,9 +2,10 @@
 //! leave their trace in the pulse at the socket, below TLS.
 
 use super::pulse::Pulse;
+use crate::wire::Passing;
 use bytes::Bytes;
 use pn_io::reactor::{self, ReactorStream};
-use pn_io::{Chunk, DataStream, Over, PoolBuf};
+use pn_io::{Chunk, DataStream, Lost, Over, PoolBuf};
 use socket2::SockRef;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -42,6 +43,23 @@ impl Socket {
     /// The connection alone, for bytes that go both ways unread. Nothing may be ahead any more.
     pub(crate) fn stream(&mut self) -> &mut ReactorStream {
         &mut self.stream
+    }
+
+    /// Lets a body pass from another socket into this one, which has nothing queued.
+    pub(crate) fn poll_pass(
+        &mut self,
+        passing: &mut Passing,
+        from: &mut ReactorStream,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Lost>> {
+        let polled = passing.poll(from, &mut self.stream, cx);
+        if passing.fresh() > 0 {
+            self.pulse.has_written();
+        }
+        if polled.is_pending() && passing.waits_for_reader() {
+            self.pulse.write_blocked();
+        }
+        polled
     }
 
     fn note<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {

@@ -5,7 +5,9 @@ use super::finish::Finish;
 use super::gather::Gathered;
 use super::pipeline::Pipeline;
 use super::trailers;
+use crate::conn::Socket;
 use crate::upstream::UpstreamBody;
+use crate::wire::{Passing, Stopped};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
@@ -108,6 +110,37 @@ impl ResponseBody {
         if let Some(mut finish) = self.finish.take() {
             finish.complete(error.map(|error| error.kind));
         }
+    }
+
+    /// Bytes that may go to the client's socket unread: all that is left, or none.
+    pub(crate) fn passable(&self) -> u64 {
+        match &self.source {
+            ResponseSource::Upstream(body) if self.pipeline.is_empty() && self.failed.is_none() => {
+                body.passable()
+            }
+            _ => 0,
+        }
+    }
+
+    /// Lets what is left pass to the client's socket. Ready when it has all of it.
+    pub(crate) fn poll_pass(
+        &mut self,
+        passing: &mut Passing,
+        to: &mut Socket,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Stopped>> {
+        let ResponseSource::Upstream(body) = &mut self.source else { return Poll::Ready(Ok(())) };
+        let polled = body.poll_pass(passing, to, cx);
+        if let Some(finish) = &mut self.finish {
+            finish.sent(passing.fresh());
+        }
+        match &polled {
+            Poll::Ready(Ok(())) => self.end(None),
+            Poll::Ready(Err(Stopped::Body(error))) => self.end(Some(error)),
+            // Who went away is told of where the exchange is dropped.
+            Poll::Ready(Err(Stopped::Reader)) | Poll::Pending => {}
+        }
+        polled
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {

@@ -4,6 +4,7 @@ mod connections;
 mod drain;
 mod http2;
 mod observed;
+mod passing;
 mod reload;
 mod tls;
 mod world;

@@ -9,7 +9,7 @@ use pn_model::listener::{BindAddress, ListenerLimits, ListenerTimeouts, PathMode
 use pn_model::process::AccessLog;
 use pn_model::site::{CertificateFiles, CertificateSource, HttpsMode, PemSource, Site};
 use pn_model::{
-    HostPattern, Listener, ListenerName, MiddlewareKind, MiddlewareName, Model, NodePath, SiteName,
+    HostPattern, Listener, ListenerName, MiddlewareKind, MiddlewareName, Model, NodePath, Service, SiteName,
 };
 use pn_testkit::{Identity, RawClient, RawResponse};
 use std::net::SocketAddr;
@@ -27,6 +27,7 @@ pub(super) struct World {
     publisher: GraphPublisher,
     state: StateRegistry,
     pub(super) access_log: Option<AccessLog>,
+    pub(super) services: Vec<Service>,
     /// `true` lets requests for `/wait` go on.
     gate: watch::Sender<bool>,
     /// How many wait.
@@ -42,7 +43,15 @@ impl World {
         let (publisher, source) = GraphPublisher::new();
         let plane = Plane::start(options, source).unwrap();
         let (gate, waiting) = (watch::Sender::new(false), Arc::default());
-        Self { plane, publisher, state: StateRegistry::default(), access_log: None, gate, waiting }
+        Self {
+            plane,
+            publisher,
+            state: StateRegistry::default(),
+            access_log: None,
+            services: Vec::new(),
+            gate,
+            waiting,
+        }
     }
 
     /// One worker and these listeners.
@@ -59,6 +68,7 @@ impl World {
     ) -> Result<u64, Vec<PrepareError>> {
         let mut model = Model {
             listeners: listeners.into_iter().map(|own| (own.name.clone(), own)).collect(),
+            services: self.services.iter().map(|own| (own.name.clone(), own.clone())).collect(),
             sites: sites.into_iter().map(|own| (own.name.clone(), own)).collect(),
             ..Model::default()
         };

@@ -6,7 +6,9 @@ use super::h2::StreamPlace;
 use super::load::InFlight;
 use super::pool::Pool;
 use super::timer::Timer;
+use crate::conn::Socket;
 use crate::flow::Receiving;
+use crate::wire::{Passing, Stopped};
 use http_body::{Body, Frame, SizeHint};
 use pn_core::{ErrorKind, ProxyError};
 use pn_io::Chunk;
@@ -59,9 +61,47 @@ impl UpstreamBody {
     }
 
     fn break_off(&mut self, error: ProxyError) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
+        self.let_go();
+        Poll::Ready(Some(Err(error)))
+    }
+
+    fn let_go(&mut self) {
         self.link = Link::Ended;
         self.load = None;
-        Poll::Ready(Some(Err(error)))
+    }
+
+    /// Bytes that may go to a client's socket unread: all that is left, or none.
+    pub(crate) fn passable(&self) -> u64 {
+        match &self.link {
+            Link::H1(connection, _) => connection.passable(),
+            Link::H2 { .. } | Link::Ended => 0,
+        }
+    }
+
+    /// Lets what is left pass to the client's socket. Ready when it has all of it.
+    pub(crate) fn poll_pass(
+        &mut self,
+        passing: &mut Passing,
+        to: &mut Socket,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Stopped>> {
+        let Link::H1(connection, _) = &mut self.link else { return Poll::Ready(Ok(())) };
+        let polled = connection.poll_pass(passing, to, cx);
+        if passing.fresh() > 0 || passing.waits_for_reader() {
+            self.deadline = None;
+        }
+        match polled {
+            Poll::Ready(Ok(())) => self.settle(),
+            Poll::Ready(Err(_)) => self.let_go(),
+            Poll::Pending if passing.waits_for_reader() => {}
+            Poll::Pending => {
+                ready!(self.poll_pause(cx));
+                self.let_go();
+                let error = ProxyError::new(ErrorKind::ConnectionReadTimeout);
+                return Poll::Ready(Err(Stopped::Body(error)));
+            }
+        }
+        polled
     }
 
     fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -4,11 +4,15 @@
 mod either;
 mod input;
 mod out;
+mod passing;
 pub(crate) mod scratch;
 
 pub(crate) use either::{either_data_stream, either_stream};
 pub(crate) use input::Input;
 pub(crate) use out::Out;
+#[cfg(test)]
+pub(crate) use passing::PASSED;
+pub(crate) use passing::{Passing, Stopped, WORTH_PASSING};
 
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};

@@ -1,9 +1,10 @@
 //! Responses as they are written: the head, then the body as fast as the client takes it.
 
 use super::wire::Wire;
+use crate::conn::Io;
 use crate::conn::date::with_date;
 use crate::conn::service::Tracked;
-use crate::wire::scratch;
+use crate::wire::{Passing, Stopped, WORTH_PASSING, scratch};
 use http::{HeaderMap, StatusCode};
 use http_body::Body;
 use pn_core::context::{FieldList, Known, KnownSet};
@@ -13,6 +14,9 @@ use std::task::{Context, Poll, ready};
 
 pub(super) struct Writing {
     encoder: BodyEncoder,
+    /// No framing lies between its bytes.
+    passes: bool,
+    passing: Option<Box<Passing>>,
     over: bool,
     /// The body broke: what was gathered before goes out, and nothing behind it.
     broken: bool,
@@ -44,7 +48,8 @@ impl Writing {
         head.finish();
         scratch::give_list(headers);
         let over = !reply.framing.has_body();
-        Self { encoder: BodyEncoder::new(reply.framing), over, broken: false }
+        let passes = matches!(reply.framing, Framing::Length(_));
+        Self { encoder: BodyEncoder::new(reply.framing), passes, passing: None, over, broken: false }
     }
 
     /// Ready once the socket has all of it, or with `false` when the rest does not come.
@@ -57,6 +62,9 @@ impl Writing {
         if self.over {
             // What is not sent, of a response to HEAD, ends the exchange all the same.
             while let Poll::Ready(Some(Ok(_))) = body.as_mut().poll_frame(cx) {}
+        }
+        if self.passing.is_some() {
+            return self.poll_pass(wire, body, cx);
         }
         loop {
             while !self.over && !self.broken && wire.out.takes_more() {
@@ -76,10 +84,43 @@ impl Writing {
                 wire.out.release();
                 return Poll::Ready(true);
             }
+            if self.may_pass(wire, &body) {
+                return self.poll_pass(wire, body, cx);
+            }
             if wire.out.takes_more() {
                 self.broken = !ready!(self.gather(wire, body.as_mut(), cx));
             }
         }
+    }
+
+    /// Whether all that is left may go from socket to socket. Everything before it has been taken.
+    fn may_pass(&mut self, wire: &Wire, body: &Tracked) -> bool {
+        if self.passing.is_none() && self.passes && matches!(wire.io, Some(Io::Plain(_))) {
+            let left = body.passable();
+            self.passing = (left >= WORTH_PASSING).then(|| Passing::new(left));
+        }
+        self.passing.is_some()
+    }
+
+    /// Ready once the socket has all of it, or with `false` when the rest does not come.
+    fn poll_pass(
+        &mut self,
+        wire: &mut Wire,
+        mut body: Pin<&mut Tracked>,
+        cx: &mut Context<'_>,
+    ) -> Poll<bool> {
+        let (Some(Io::Plain(socket)), Some(passing)) = (&mut wire.io, &mut self.passing) else {
+            return Poll::Ready(false);
+        };
+        let polled = body.poll_pass(passing, socket, cx);
+        let counted = self.encoder.pass_over(passing.fresh());
+        let passed = ready!(polled);
+        if matches!(passed, Err(Stopped::Reader)) {
+            (wire.ended, wire.broken) = (true, true);
+        }
+        (self.over, self.passing) = (true, None);
+        wire.out.release();
+        Poll::Ready(counted.is_ok() && passed.is_ok())
     }
 
     /// Takes one frame of the body. `false` when it broke.

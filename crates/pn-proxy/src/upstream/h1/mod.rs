@@ -3,10 +3,13 @@
 //! bytes mean is pn-http1's.
 
 mod head;
+mod passing;
 mod request;
+mod wait;
 
 pub(super) use head::Asked;
 pub(crate) use head::Head;
+pub(super) use wait::HeadWait;
 
 use super::bell::Bell;
 use super::fault;
@@ -30,7 +33,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
-use tokio::time::Instant;
+
+/// Bytes that are read while a head is waited for: a body of 64 KiB comes along with its head, and of a large one most
+/// is left to pass unread.
+const WITH_HEAD: usize = 72 << 10;
 
 pub(super) struct H1 {
     link: Link,
@@ -157,7 +163,7 @@ impl H1 {
                 return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(*trailers))));
             }
             self.bell.serve(cx.waker());
-            if let Err(error) = ready!(self.poll_fill()) {
+            if let Err(error) = ready!(self.poll_fill(usize::MAX)) {
                 return Poll::Ready(Some(Err(
                     ProxyError::new(ErrorKind::ResponseIncomplete).caused_by(error)
                 )));
@@ -182,14 +188,14 @@ impl H1 {
             return false;
         }
         self.bell.rest();
-        self.poll_fill().is_pending()
+        self.poll_fill(WITH_HEAD).is_pending()
     }
 
     /// Whether an idle connection still stands. Costs next to nothing while nothing has arrived.
     pub(super) fn is_alive(&mut self) -> bool {
         if self.bell.rang() {
             self.bell.rest();
-            return self.poll_fill().is_pending();
+            return self.poll_fill(WITH_HEAD).is_pending();
         }
         !self.ended
     }
@@ -240,7 +246,7 @@ impl H1 {
             if self.ended {
                 return Poll::Ready(Err(ProxyError::new(ErrorKind::ConnectionTerminated)));
             }
-            match ready!(self.poll_fill()) {
+            match ready!(self.poll_fill(WITH_HEAD)) {
                 Ok(()) => *silent &= self.input.is_empty(),
                 Err(error) => return Poll::Ready(Err(fault::io(error))),
             }
@@ -355,11 +361,11 @@ impl H1 {
     }
 
     /// Reads once. An error, or the end, ends the connection.
-    fn poll_fill(&mut self) -> Poll<io::Result<()>> {
+    fn poll_fill(&mut self, most: usize) -> Poll<io::Result<()>> {
         let mut cx = Context::from_waker(&self.waker);
         let read = match &mut self.link {
-            Link::Whole(stream) => self.input.poll_fill(stream, usize::MAX, &mut cx),
-            Link::Split(stream) => self.input.poll_fill(&mut *stream.borrow_mut(), usize::MAX, &mut cx),
+            Link::Whole(stream) => self.input.poll_fill(stream, most, &mut cx),
+            Link::Split(stream) => self.input.poll_fill(&mut *stream.borrow_mut(), most, &mut cx),
         };
         let more = ready!(read).inspect_err(|_| self.ended = true)?;
         self.ended |= !more;
@@ -369,30 +375,4 @@ impl H1 {
 
 fn malformed(error: pn_http1::BodyError) -> ProxyError {
     ProxyError::new(ErrorKind::ResponseMalformed).caused_by(error)
-}
-
-/// How long a response head may take.
-pub(super) struct HeadWait {
-    slot: Option<BodySlot>,
-    taken: u64,
-    limit: Duration,
-    deadline: Instant,
-}
-
-impl HeadWait {
-    pub(super) fn new(slot: Option<BodySlot>, limit: Duration) -> Self {
-        Self { slot, taken: 0, limit, deadline: Instant::now() + limit }
-    }
-
-    pub(super) fn poll(&mut self, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<()> {
-        if self.limit.is_zero() {
-            return Poll::Pending;
-        }
-        let taken = self.slot.as_ref().map_or(0, BodySlot::taken);
-        if taken != self.taken {
-            self.taken = taken;
-            self.deadline = Instant::now() + self.limit;
-        }
-        timer.poll(self.deadline, cx)
-    }
 }

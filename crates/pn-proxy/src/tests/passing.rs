@@ -1,0 +1,144 @@
+//! Bodies that go from socket to socket unread: whole, counted as any others, and never whole when they are not.
+
+use super::world::{World, listener};
+use crate::wire::{PASSED, WORTH_PASSING};
+use pn_model::path::PathPattern;
+use pn_model::rule::Conditions;
+use pn_model::service::{Balance, HostHeader, Server, Servers, UpstreamAddress, UpstreamScheme};
+use pn_model::site::{CertificateSource, HttpsMode, Route, RouteMatch, Site};
+use pn_model::{HostPattern, ListenerName, NodePath, RouteName, Service, ServiceKind, ServiceName, SiteName};
+use pn_testkit::{End, RawClient, RawOrigin};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+const GET: &str = "GET / HTTP/1.1\r\nhost: a.test\r\n\r\n";
+const BODY: usize = 6 << 20;
+const IDLE: Duration = Duration::from_millis(300);
+
+fn world(origin: SocketAddr) -> World {
+    let mut world = World::start(1);
+    let server = Server {
+        url: format!("http://{origin}"),
+        scheme: UpstreamScheme::Http,
+        address: UpstreamAddress::Socket(origin),
+        weight: 1,
+    };
+    let servers = Servers {
+        servers: vec![server],
+        balance: Balance::RoundRobin,
+        sticky: None,
+        health_check: None,
+        outlier: None,
+        retries: None,
+        host_header: HostHeader::Preserve,
+        transport: None,
+    };
+    world.services = vec![Service {
+        name: ServiceName::new("app"),
+        kind: ServiceKind::Servers(servers),
+        middlewares: Vec::new(),
+        path: NodePath::of(["services", "app"]),
+    }];
+    let mut web = listener("web");
+    web.timeouts.body_idle = IDLE;
+    world.publish([web], [site()]).unwrap();
+    world
+}
+
+fn site() -> Site {
+    let matcher = RouteMatch::Native {
+        path: PathPattern::SegmentPrefix(String::new()),
+        conditions: Conditions::default(),
+    };
+    Site {
+        name: SiteName::new("a.test"),
+        hosts: vec![HostPattern::Exact("a.test".to_owned())],
+        listeners: vec![ListenerName::new("web")],
+        https: HttpsMode::Off,
+        certificate: CertificateSource::None,
+        san_group: String::new(),
+        tls_policy: None,
+        routes: vec![Route {
+            name: RouteName::new("a.test"),
+            matcher,
+            priority: 0,
+            middlewares: Vec::new(),
+            to: ServiceName::new("app"),
+            fall_through: false,
+            path: NodePath::of(["sites", "a.test"]),
+        }],
+        implied: false,
+        path: NodePath::of(["sites", "a.test"]),
+    }
+}
+
+fn body() -> Vec<u8> {
+    (0..BODY).map(|at| (at % 251).to_le_bytes()[0]).collect()
+}
+
+/// Answers each request of a connection with a head and so many bytes of a body that is said to be whole, then does
+/// what `then` says.
+fn origin(
+    sent: usize,
+    then: impl Fn(&mut pn_testkit::Wire) -> io::Result<()> + Send + Sync + 'static,
+) -> RawOrigin {
+    RawOrigin::start(move |wire| {
+        loop {
+            wire.read_head()?;
+            wire.send(format!("HTTP/1.1 200 OK\r\ncontent-length: {BODY}\r\n\r\n"))?;
+            wire.send(&body()[..sent])?;
+            then(wire)?;
+        }
+    })
+}
+
+#[test]
+fn a_large_body_passes_unread_and_its_connections_go_on() {
+    let origin = origin(BODY, |_| Ok(()));
+    let world = world(origin.addr());
+    let mut client = world.connect("web");
+    for round in 1..=3 {
+        let response = client.send(GET).response();
+        assert!((response.status, &response.body) == (200, &body()), "round {round}");
+    }
+    assert_eq!(origin.connections(), 1, "given back each time");
+    assert!(
+        PASSED.load(Relaxed) > 3 * (BODY as u64 - 4 * WORTH_PASSING),
+        "{} of it passed",
+        PASSED.load(Relaxed)
+    );
+    drop(client);
+    let counted = format!("{}", 3 * BODY);
+    pn_testkit::wait_until("the bytes to be counted", || world.metrics().contains(&counted));
+}
+
+#[test]
+fn a_body_that_breaks_off_never_looks_whole() {
+    for (sent, reset) in [(BODY / 2, false), (BODY / 2, true), (BODY - 1, false)] {
+        let origin = origin(sent, move |wire| {
+            if reset {
+                wire.reset()
+            } else {
+                wire.close_write().and_then(|()| Err(io::ErrorKind::BrokenPipe.into()))
+            }
+        });
+        let (end, bytes) = world(origin.addr()).connect("web").send(GET).end();
+        assert_ne!(end, End::Open);
+        let head = bytes.windows(4).position(|end| end == b"\r\n\r\n").expect("a head") + 4;
+        assert!(bytes.len() - head <= sent, "{} bytes of {sent}, reset: {reset}", bytes.len() - head);
+    }
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_given_up() {
+    let origin = origin(BODY, |_| Ok(()));
+    let world = world(origin.addr());
+    let mut client = RawClient::connect(world.address("web"));
+    client.small_window().send(GET);
+    // As much as the kernel has room for, and then nothing: the server's connection ends with the client's.
+    pn_testkit::wait_until("both connections to end", || {
+        origin.connections() == 1 && origin.open_connections() == 0
+    });
+}
