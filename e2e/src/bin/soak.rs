@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 
 /// Memory is compared with that after this many reloads, when caches and pools have filled.
 const WARM: u32 = 20;
+/// Looks at memory, one after each reload, of which the middle one counts: connections come and go with every run of a
+/// load generator, and one look would measure the moment.
+const LOOKS: u32 = 10;
 const GROWTH: f64 = 1.05;
 /// Streams of each kind.
 const STREAMS: usize = 4;
@@ -40,7 +43,7 @@ fn run() -> Result<String> {
     let mut proxy = world.proxy();
     let loads = Loads::start(&proxy, &world);
     let streams = Streams::start(&proxy, &world)?;
-    let (mut warm, mut refused) = (0, 0);
+    let (mut warm, mut end, mut refused) = (Vec::new(), Vec::new(), 0);
     let began = Instant::now();
     for round in 1..=reloads {
         match (proxy.reload(&world.config(round)), is_broken(round)) {
@@ -49,12 +52,16 @@ fn run() -> Result<String> {
             (outcome, _) => bail!("reload {round}: {outcome:?}"),
         }
         std::thread::sleep(pause);
-        if round == WARM.min(reloads) {
-            warm = proxy.peer().resident_kib();
+        let first = WARM.min(reloads);
+        if (first..first + LOOKS).contains(&round) {
+            warm.push(proxy.peer().resident_kib());
+        }
+        if round + LOOKS > reloads {
+            end.push(proxy.peer().resident_kib());
         }
     }
     let took = began.elapsed();
-    let end = proxy.peer().resident_kib();
+    let (warm, end) = (middle(warm), middle(end));
     let messages = streams.finish()?;
     let requests = loads.finish()?;
     let growth = ratio(end, warm);
@@ -90,6 +97,11 @@ fn asked() -> Result<Asked> {
         }
     }
     Ok(asked)
+}
+
+fn middle(mut looks: Vec<u64>) -> u64 {
+    looks.sort_unstable();
+    looks.get(looks.len() / 2).copied().unwrap_or(0)
 }
 
 fn ratio(end: u64, warm: u64) -> f64 {
