@@ -46,6 +46,10 @@ impl Fields {
         Self::default()
     }
 
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.list.reserve(more);
+    }
+
     pub fn iter(&self) -> std::slice::Iter<'_, Field> {
         self.list.iter()
     }

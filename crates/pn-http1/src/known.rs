@@ -2,6 +2,7 @@
 
 use crate::alias::is_alias;
 use crate::set::KnownSet;
+use http::header::{self, HeaderName};
 
 /// A field that framing, connections, forwarding or trailers depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,6 +146,25 @@ impl Known {
             _ => return Other,
         };
         if is_named(name, candidate.name().as_bytes()) { candidate } else { Other }
+    }
+
+    /// The name as the http crate has it, of those that are common: it need not be looked up.
+    pub(crate) const fn header_name(self) -> Option<HeaderName> {
+        Some(match self {
+            Authorization => header::AUTHORIZATION,
+            CacheControl => header::CACHE_CONTROL,
+            ContentEncoding => header::CONTENT_ENCODING,
+            ContentLength => header::CONTENT_LENGTH,
+            ContentRange => header::CONTENT_RANGE,
+            ContentType => header::CONTENT_TYPE,
+            Cookie => header::COOKIE,
+            Date => header::DATE,
+            Range => header::RANGE,
+            Server => header::SERVER,
+            SetCookie => header::SET_COOKIE,
+            Via => header::VIA,
+            _ => return None,
+        })
     }
 
     /// The name in lower case; empty for those that stand for many names.

@@ -172,10 +172,15 @@ impl FieldList {
 
     /// As a map, for HTTP/2.
     pub fn to_map(&self) -> HeaderMap {
-        let mut map = HeaderMap::with_capacity(self.len());
+        // Some are added to it as a rule.
+        let mut map = HeaderMap::with_capacity(self.len() + 2);
         for field in self.fields.iter() {
+            let name = match field.known.header_name() {
+                Some(name) => Ok(name),
+                None => HeaderName::from_bytes(field.name.of(&self.text)),
+            };
             // Each was found to be a name before it came here.
-            if let Ok(name) = HeaderName::from_bytes(field.name.of(&self.text)) {
+            if let Ok(name) = name {
                 map.append(name, self.value(field).to_header());
             }
         }
@@ -270,6 +275,9 @@ impl FieldList {
 impl From<&HeaderMap> for FieldList {
     fn from(map: &HeaderMap) -> Self {
         let mut list = Self::new();
+        let bytes: usize = map.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        list.text.reserve(bytes);
+        list.fields.reserve(map.len());
         map.iter().for_each(|(name, value)| list.append(name, value));
         list
     }

@@ -6,7 +6,7 @@ use crate::exchange::{self, Inbound, Line, ResponseBody};
 use crate::wire::{Passing, Stopped};
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
-use pn_core::context::{FieldList, KnownSet};
+use pn_core::context::FieldList;
 use pn_core::{ProxyError, RequestContext};
 use pn_http1::Target;
 use pn_io::Chunk;
@@ -33,7 +33,7 @@ impl Reply {
 pub(crate) fn answer(
     conn: &Rc<ConnCx>,
     request: http::Request<Inbound>,
-) -> impl Future<Output = http::Response<Tracked>> + use<> {
+) -> impl Future<Output = Reply> + use<> {
     let serving = Serving::new(conn);
     let (parts, body) = request.into_parts();
     let mut cx = Box::new(RequestContext::vacant(&conn.connection));
@@ -43,15 +43,7 @@ pub(crate) fn answer(
     let protocol = parts.extensions.get::<h2::ext::Protocol>().map(h2::ext::Protocol::as_str);
     let begun = exchange::begin(exchange::Request { cx, body }, &Line::Uri(&parts.uri), protocol, conn);
     let conn = Rc::clone(conn);
-    async move {
-        let mut reply = Reply::new(begun.answer(&conn).await, serving);
-        // Some came on the way through the proxy; HTTP/2 has no place for them.
-        reply.headers.remove_any(KnownSet::HOP_BY_HOP);
-        let mut response = http::Response::new(reply.body);
-        *response.status_mut() = reply.status;
-        *response.headers_mut() = reply.headers.to_map();
-        response
-    }
+    async move { Reply::new(begun.answer(&conn).await, serving) }
 }
 
 /// Answers one request of an HTTP/1.1 connection.

@@ -8,6 +8,7 @@
 mod bell;
 mod body;
 mod reply;
+mod seat;
 mod stream;
 
 pub(crate) use body::ClientBody;
@@ -20,13 +21,13 @@ use super::{Io, PanicProbe};
 use crate::cx::ConnCx;
 use crate::flow::{Ping, Pinged, Tunnel, Waits};
 use bell::{Bell, Task};
-use futures_util::stream::{FuturesUnordered, Stream};
-use h2::server::{Builder, Connection, Handshake, SendResponse};
-use h2::{Reason, RecvStream};
-use http::Request;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use h2::Reason;
+use h2::server::{Builder, Connection, Handshake};
 use pn_io::Chunk;
 use pn_model::limits;
 use pn_model::listener::ListenerLimits;
+use seat::Stream;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -34,6 +35,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
+use stream::Request;
 
 /// A stream that became a tunnel, and its request, which lasts as long.
 pub(crate) type Upgraded = Tunnel<Tracked>;
@@ -45,9 +47,8 @@ const PINGS: Waits = Waits { silence: Duration::from_secs(60), answer: Duration:
 
 /// Serves a connection to its end.
 pub(super) async fn run(io: Io, conn: Rc<ConnCx>) {
-    let own = Rc::clone(&conn);
-    let mut talk = pin!(Talk::new(io, &conn, move |request, respond| stream::serve(&own, request, respond)));
-    let close = |mut talk: Pin<&mut Talk<_, _>>| talk.close();
+    let mut talk = pin!(Talk::new(io, &conn));
+    let close = |mut talk: Pin<&mut Talk>| talk.close();
     let mut ended = watch::run(talk.as_mut(), close, &conn.tie, &conn.pulse, conn.timeouts).await;
     if matches!(ended, Ended::Overdue(Overdue::Request)) && !conn.closes() {
         // GOAWAY first, so that a request which is under way already is not lost unnoticed.
@@ -57,11 +58,10 @@ pub(super) async fn run(io: Io, conn: Rc<ConnCx>) {
     tracing::debug!(?ended, "connection ended");
 }
 
-/// A connection that speaks HTTP/2. `S` makes the future `F` that serves a stream.
-struct Talk<S, F> {
+/// A connection that speaks HTTP/2.
+struct Talk {
     http: Http,
-    serve: S,
-    streams: FuturesUnordered<F>,
+    streams: FuturesUnordered<Stream>,
     ping: Option<Ping>,
     conn: Rc<ConnCx>,
     closing: bool,
@@ -101,17 +101,12 @@ impl Bells {
     }
 }
 
-impl<S, F> Talk<S, F>
-where
-    S: Fn(Request<RecvStream>, SendResponse<Chunk>) -> F,
-    F: Future<Output = ()>,
-{
-    fn new(io: Io, conn: &Rc<ConnCx>, serve: S) -> Self {
+impl Talk {
+    fn new(io: Io, conn: &Rc<ConnCx>) -> Self {
         let task = Arc::<Task>::default();
         let bells = Bells::new(&task);
         Self {
             http: Http::Greeting(builder(&conn.limits).handshake(io)),
-            serve,
             streams: FuturesUnordered::new(),
             ping: None,
             conn: Rc::clone(conn),
@@ -163,7 +158,8 @@ where
                 }
                 Http::Open(http) => match ready!(http.poll_accept(&mut cx)) {
                     Some(Ok((request, respond))) => {
-                        self.streams.push((self.serve)(request, respond));
+                        let conn = Rc::clone(&self.conn);
+                        self.streams.push(Stream::new(Request { conn, request, respond }));
                         streams.bell.note();
                     }
                     Some(Err(error)) => return Poll::Ready(Err(error)),
@@ -180,7 +176,7 @@ where
             let polled = catch_unwind(AssertUnwindSafe(|| {
                 let _probe =
                     PanicProbe { worker: &self.conn.worker, listener: self.conn.listener_name.as_str() };
-                Pin::new(&mut self.streams).poll_next(&mut cx)
+                self.streams.poll_next_unpin(&mut cx)
             }));
             if matches!(polled, Ok(Poll::Pending)) {
                 return;
@@ -200,11 +196,7 @@ where
     }
 }
 
-impl<S, F> Future for Talk<S, F>
-where
-    S: Fn(Request<RecvStream>, SendResponse<Chunk>) -> F + Unpin,
-    F: Future<Output = ()>,
-{
+impl Future for Talk {
     type Output = Result<(), h2::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

@@ -4,7 +4,7 @@ use super::Upgraded;
 use super::body::ClientBody;
 use super::reply::Reply;
 use crate::conn::date::with_date;
-use crate::conn::service::{Tracked, answer};
+use crate::conn::service::{Reply as Answer, Tracked, answer};
 use crate::conn::stall::Stall;
 use crate::cx::ConnCx;
 use crate::exchange::Inbound;
@@ -12,49 +12,52 @@ use crate::flow::Sending;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use http_body::Body;
+use pn_core::context::{FieldList, Known, KnownSet};
 use pn_io::Chunk;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+/// A request that has come on a stream.
+pub(super) struct Request {
+    pub(super) conn: Rc<ConnCx>,
+    pub(super) request: http::Request<RecvStream>,
+    pub(super) respond: SendResponse<Chunk>,
+}
+
 /// Serves one request. Dropped before its end, it resets the stream.
-pub(super) fn serve(
-    conn: &Rc<ConnCx>,
-    request: Request<RecvStream>,
-    respond: SendResponse<Chunk>,
-) -> impl Future<Output = ()> + use<> {
+pub(super) async fn serve(Request { conn, request, respond }: Request) {
     let reply = Rc::new(Reply::new(respond));
     let is_head = *request.method() == Method::HEAD;
-    let (parts, recv) = request.into_parts();
-    let body = ClientBody::new(recv, &reply, &parts.headers);
-    let request = Request::from_parts(parts, Inbound::H2(body));
-    let conn = Rc::clone(conn);
-    async move {
-        let response = {
-            let mut answered = pin!(answer(&conn, request));
-            poll_fn(|cx| match answered.as_mut().poll(cx) {
-                Poll::Ready(response) => Poll::Ready(Some(response)),
-                Poll::Pending => reply.poll_reset(cx).map(|()| None),
-            })
-            .await
-        };
-        if let Some(response) = response {
-            give(&conn, &reply, response, is_head).await;
-        }
+    let answer = {
+        let (parts, recv) = request.into_parts();
+        let body = ClientBody::new(recv, &reply, &parts.headers);
+        let mut answered = pin!(answer(&conn, http::Request::from_parts(parts, Inbound::H2(body))));
+        poll_fn(|cx| match answered.as_mut().poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => reply.poll_reset(cx).map(|()| None),
+        })
+        .await
+    };
+    if let Some(answer) = answer {
+        give(&conn, &reply, answer, is_head).await;
     }
 }
 
 /// Sends a response.
-async fn give(conn: &ConnCx, reply: &Reply, response: Response<Tracked>, is_head: bool) {
-    let (mut parts, body) = response.into_parts();
-    let bare = is_head || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let heir = reply.take_heir().filter(|_| parts.status.is_success());
+async fn give(conn: &ConnCx, reply: &Reply, answer: Answer, is_head: bool) {
+    let Answer { status, headers, body } = answer;
+    let bare = is_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let heir = reply.take_heir().filter(|_| status.is_success());
     let over = heir.is_none() && (bare || body.is_end_stream());
-    complete(&mut parts.headers, body.size_hint().exact().filter(|_| !over && heir.is_none()));
-    let send = match reply.respond(Response::from_parts(parts, ()), over) {
+    let length = body.size_hint().exact().filter(|_| !over && heir.is_none());
+    let mut head = Response::new(());
+    *head.status_mut() = status;
+    *head.headers_mut() = fields(headers, length);
+    let send = match reply.respond(head, over) {
         Ok(send) => send,
         Err(error) => return tracing::debug!(%error, "a response of HTTP/2 cannot be sent"),
     };
@@ -91,14 +94,16 @@ async fn drain(mut body: Tracked) {
     .await;
 }
 
-/// Adds what a response of HTTP/2 says of itself.
-fn complete(headers: &mut HeaderMap, length: Option<u64>) {
-    if !headers.contains_key(DATE) {
+/// The fields, with what a response of HTTP/2 says of itself.
+fn fields(mut list: FieldList, length: Option<u64>) -> HeaderMap {
+    // Some came on the way through the proxy; HTTP/2 has no place for them.
+    list.remove_any(KnownSet::HOP_BY_HOP);
+    let mut headers = list.to_map();
+    if !list.contains(Known::Date) {
         with_date(|date| drop(headers.insert(DATE, date.clone())));
     }
-    if let Some(length) = length
-        && !headers.contains_key(CONTENT_LENGTH)
-    {
+    if let Some(length) = length.filter(|_| !list.contains(Known::ContentLength)) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
+    headers
 }
