@@ -241,8 +241,8 @@ impl Pool {
         idle.retain_mut(|one| fresh(one.idle_since) && current(one.peer) && one.is_alive());
         idle.append(&mut self.idle.borrow_mut());
         let surplus = idle.len().saturating_sub(self.limits.idle);
-        let unused = |one: &&Box<H1>| now.wrapping_sub(one.idle_since) > 1;
-        let surplus = idle.iter().take(surplus).take_while(unused).count();
+        let unused = idle.iter().take(surplus).take_while(|one| now.wrapping_sub(one.idle_since) > 1);
+        let surplus = unused.count();
         let surplus: Vec<_> = idle.drain(..surplus).collect();
         self.idle.replace(idle);
         drop(surplus);
