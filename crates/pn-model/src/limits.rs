@@ -41,7 +41,7 @@ pub const H2_PENDING_RESETS: usize = 20;
 /// HTTP/2 streams that this side resets for a client's errors before the connection is closed (CVE-2025-8671).
 pub const H2_LOCAL_RESETS: usize = 1_024;
 /// Bytes that an HTTP/2 stream buffers for sending; a connection may have as many as it has streams.
-pub const H2_SEND_BUFFER: usize = 64 << 10;
+pub const H2_SEND_BUFFER: usize = 32 << 10;
 /// HTTP/2 flow-control window of a stream.
 pub const H2_STREAM_WINDOW: u32 = 256 << 10;
 /// HTTP/2 flow-control window of a connection.
