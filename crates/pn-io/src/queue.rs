@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 
 use crate::chunk::Chunk;
 use crate::pool::{Pool, Size};
@@ -111,14 +111,15 @@ impl SendQueue {
         }
     }
 
-    /// As far as there are small buffers; the rest stays where it is.
+    /// Into small buffers as far as there are any, the rest into memory of its own: a queue is bounded, and who waits for
+    /// memory to read into would wait for the slowest peer otherwise.
     fn push_moved(&mut self, mut chunk: Chunk, pool: &Pool) {
         while chunk.holds_large() && !chunk.is_empty() {
-            let Some(mut small) = pool.take(Size::Small) else { break };
-            let moved = small.extend(&chunk);
-            if moved == 0 {
+            let Some(mut small) = pool.take(Size::Small).filter(|small| small.room() > 0) else {
+                chunk = Bytes::copy_from_slice(&chunk).into();
                 break;
-            }
+            };
+            let moved = small.extend(&chunk);
             chunk.advance(moved);
             self.append(small.into());
         }

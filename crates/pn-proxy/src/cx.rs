@@ -76,10 +76,8 @@ pub(crate) struct ConnCx {
     pub(crate) worker: Rc<WorkerCx>,
     /// What contexts show of it.
     pub(crate) connection: Rc<Connection>,
-    pub(crate) listener_name: ListenerName,
-    /// As they were when the connection was opened.
-    pub(crate) timeouts: ListenerTimeouts,
-    pub(crate) limits: ListenerLimits,
+    /// As it was when the connection was opened.
+    node: Arc<ListenerNode>,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) tie: Rc<Tie>,
     requests: Cell<u32>,
@@ -104,9 +102,14 @@ impl ConnCx {
         if generation == current.number() {
             return listeners.get(index).map(|node| &**node);
         }
-        let found = listeners.iter().position(|node| *node.name() == self.listener_name);
+        let found = listeners.iter().position(|node| *node.name() == *self.node.name());
         self.listener.set((current.number(), found.unwrap_or(usize::MAX)));
         found.and_then(|index| listeners.get(index)).map(|node| &**node)
+    }
+
+    /// The name of the listener.
+    pub(crate) fn listener_name(&self) -> &ListenerName {
+        self.node.name()
     }
 
     /// The connection takes no further requests. Its responses say `Connection: close`, or GOAWAY is sent; nothing
@@ -132,16 +135,14 @@ impl ConnCx {
     pub(crate) fn new(
         worker: Rc<WorkerCx>,
         connection: Rc<Connection>,
-        listener: &ListenerNode,
+        node: Arc<ListenerNode>,
         tie: Rc<Tie>,
         pulse: Arc<Pulse>,
     ) -> Self {
         Self {
             worker,
             connection,
-            listener_name: listener.spec.name.clone(),
-            timeouts: listener.spec.timeouts,
-            limits: listener.spec.limits,
+            node,
             pulse,
             tie,
             requests: Cell::new(0),
@@ -151,12 +152,22 @@ impl ConnCx {
         }
     }
 
+    /// As they were when the connection was opened.
+    pub(crate) fn timeouts(&self) -> &ListenerTimeouts {
+        &self.node.spec.timeouts
+    }
+
+    /// As they were when the connection was opened.
+    pub(crate) fn limits(&self) -> &ListenerLimits {
+        &self.node.spec.limits
+    }
+
     pub(crate) fn request_began(&self) {
         self.pulse.request_began();
         self.tie.use_once();
         let count = self.requests.get().saturating_add(1);
         self.requests.set(count);
-        let most = self.limits.requests_per_connection;
+        let most = self.limits().requests_per_connection;
         if most != 0 && count >= most {
             self.close();
         }

@@ -37,7 +37,7 @@ use pn_core::tls::TlsInfo;
 use pn_io::{EventActions, Over, reactor};
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -54,34 +54,33 @@ pub(crate) struct Accepted {
     pub(crate) tie: Rc<Tie>,
 }
 
-/// Serves a connection to its end.
-pub(crate) async fn run(worker: Rc<WorkerCx>, listener: Arc<ListenerNode>, accepted: Accepted) {
-    let probe = PanicProbe { worker: &worker, listener: listener.name().as_str() };
-    let tie = Rc::clone(&accepted.tie);
-    // Each part in a box of its own, so that an idle connection holds the room of its own part only.
-    match Box::pin(open(&worker, &listener, accepted)).await {
-        Ok(Some(Opened { io, spoken, conn })) => match spoken {
-            Spoken::H1 => Box::pin(serve::h1(io, conn)).await,
-            Spoken::H2 => Box::pin(h2::run(io, conn)).await,
-        },
-        Ok(None) => {}
-        Err(error) => tracing::debug!(listener = %tie.listener, %error, "connection refused"),
-    }
-    drop(probe);
-}
+/// HTTP over an open connection, to its end. In a box of its own, so that a connection holds the room of the part that it
+/// is in and no other.
+type Serving = Pin<Box<dyn Future<Output = ()>>>;
 
-struct Opened {
-    io: Io,
-    spoken: Spoken,
-    conn: Rc<ConnCx>,
+/// Serves a connection to its end.
+pub(crate) fn run(
+    worker: Rc<WorkerCx>,
+    listener: Arc<ListenerNode>,
+    accepted: Accepted,
+) -> impl Future<Output = ()> {
+    let opening = Box::pin(open(Rc::clone(&worker), Arc::clone(&listener), accepted));
+    async move {
+        let probe = PanicProbe { worker: &worker, listener: listener.name().as_str() };
+        match opening.await {
+            Ok(Some(serving)) => serving.await,
+            Ok(None) => {}
+            Err(error) => tracing::debug!(listener = probe.listener, %error, "connection refused"),
+        }
+    }
 }
 
 /// `None` when the client went away, or was idle while the listener goes.
 async fn open(
-    worker: &Rc<WorkerCx>,
-    listener: &ListenerNode,
+    worker: Rc<WorkerCx>,
+    listener: Arc<ListenerNode>,
     accepted: Accepted,
-) -> io::Result<Option<Opened>> {
+) -> io::Result<Option<Serving>> {
     let Accepted { stream, mut ends, tie } = accepted;
     let spec = &listener.spec;
     let pulse = Arc::new(Pulse::new(worker.env.clock()));
@@ -103,13 +102,16 @@ async fn open(
     };
     let shaken = within(spec.timeouts.handshake, handshake).await;
     if let (true, Err(error)) = (at_tls, &shaken) {
-        tell(worker, spec.name.as_str(), error);
+        tell(&worker, spec.name.as_str(), error);
     }
     let (mut io, tls, ends) = shaken?;
-    let Some(spoken) = choose(&mut io, tls.as_ref(), listener, &tie).await? else { return Ok(None) };
+    let Some(spoken) = choose(&mut io, tls.as_ref(), &listener, &tie).await? else { return Ok(None) };
     let connection = Connection { listener: spec.name.shared(), peer: ends.peer, local: ends.local, tls };
-    let conn = ConnCx::new(Rc::clone(worker), Rc::new(connection), listener, tie, pulse);
-    Ok(Some(Opened { io, spoken, conn: Rc::new(conn) }))
+    let conn = Rc::new(ConnCx::new(worker, Rc::new(connection), Arc::clone(&listener), tie, pulse));
+    Ok(Some(match spoken {
+        Spoken::H1 => Box::pin(serve::h1(io, conn)),
+        Spoken::H2 => Box::pin(h2::run(io, conn)),
+    }))
 }
 
 /// Counts a TLS handshake that failed; the first of each reason in a minute is told of.

@@ -6,6 +6,7 @@ use super::pulse::Overdue;
 use super::socket::Io;
 use super::watch::{self, Ended};
 use crate::cx::ConnCx;
+use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
@@ -14,23 +15,26 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const REQUEST_TIMEOUT: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-pub(crate) async fn h1(io: Io, conn: Rc<ConnCx>) {
+pub(crate) fn h1(io: Io, conn: Rc<ConnCx>) -> impl Future<Output = ()> {
     conn.pulse.begin_http(true);
     let talk = Talk::new(io, &conn);
-    let (wire, closing) = (talk.wire(), talk.closing());
+    run(talk, conn)
+}
+
+async fn run(talk: Rc<Talk>, conn: Rc<ConnCx>) {
     let ended = {
-        let mut talk = pin!(talk.run());
-        watch::run(talk.as_mut(), |_| closing.set(true), &conn.tie, &conn.pulse, conn.timeouts).await
+        let mut running = pin!(Rc::clone(&talk).run());
+        watch::run(running.as_mut(), |_| talk.close(), &conn.tie, &conn.pulse, conn.timeouts()).await
     };
     tracing::debug!(?ended, "connection ended");
     let farewell = match ended {
         Ended::Http(Outcome::Parting) => Some(&[][..]),
         Ended::Http(Outcome::Over) => conn.closes().then_some(&[][..]),
-        Ended::Overdue(Overdue::Head) if wire.borrow().awaits_head() => Some(REQUEST_TIMEOUT),
+        Ended::Overdue(Overdue::Head) if talk.awaits_head() => Some(REQUEST_TIMEOUT),
         Ended::Overdue(_) | Ended::Cut => None,
     };
     // Nothing is left of a connection that became a tunnel.
-    let io = wire.borrow_mut().part();
+    let io = talk.part();
     if let (Some(farewell), Some(io)) = (farewell, io) {
         Box::pin(part(io, farewell, conn)).await;
     }

@@ -31,7 +31,7 @@ impl Stall {
         if self.since == 0 || self.given != given {
             (self.since, self.given) = (clock.now(), given);
         }
-        let Some(deadline) = after(self.since, conn.timeouts.body_idle) else { return Poll::Pending };
+        let Some(deadline) = after(self.since, conn.timeouts().body_idle) else { return Poll::Pending };
         let at = clock.instant(deadline);
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
         while timer.as_mut().poll(cx).is_ready() {

@@ -32,7 +32,7 @@ pub(crate) async fn run<H>(
     close: impl Fn(Pin<&mut H>),
     tie: &Tie,
     pulse: &Pulse,
-    timeouts: ListenerTimeouts,
+    timeouts: &ListenerTimeouts,
 ) -> Ended<H::Output>
 where
     H: Future,
@@ -70,7 +70,7 @@ where
 struct Watch<'a> {
     tie: &'a Tie,
     pulse: &'a Pulse,
-    timeouts: ListenerTimeouts,
+    timeouts: &'a ListenerTimeouts,
     sleep: Pin<&'a mut Sleep>,
     /// The moment at which the timer goes off; `u64::MAX` while it is not set.
     armed: u64,
@@ -79,6 +79,13 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
+    fn deadline(&self) -> Option<(u64, Overdue)> {
+        match self.told {
+            false => self.pulse.deadline(self.timeouts),
+            true => self.pulse.deadline(&ListenerTimeouts { keepalive_idle: LINGER, ..*self.timeouts }),
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Sign> {
         if !std::mem::replace(&mut self.watched, true) {
             self.tie.watch(cx.waker());
@@ -88,11 +95,10 @@ impl Watch<'_> {
         }
         if self.tie.is_closing() && !std::mem::replace(&mut self.told, true) {
             // What the client sends before it learns of that is served; then it is expected to go.
-            self.timeouts.keepalive_idle = LINGER;
             self.pulse.rest();
             return Poll::Ready(Sign::Close);
         }
-        let Some((deadline, overdue)) = self.pulse.deadline(&self.timeouts) else { return Poll::Pending };
+        let Some((deadline, overdue)) = self.deadline() else { return Poll::Pending };
         if self.armed != u64::MAX && self.sleep.is_elapsed() {
             self.armed = u64::MAX;
             if self.pulse.clock().now() >= deadline {

@@ -73,7 +73,7 @@ fn look_up(current: &Current, conn: &ConnCx, cx: &RequestContext) -> Door {
     let found = if meter.samples_lookup() {
         let began = conn.worker.env.now();
         let found = current.graph().lookup(cx);
-        meter.looked_up(conn.listener_name.as_str(), conn.worker.env.now().saturating_sub(began));
+        meter.looked_up(conn.listener_name().as_str(), conn.worker.env.now().saturating_sub(began));
         found
     } else {
         current.graph().lookup(cx)

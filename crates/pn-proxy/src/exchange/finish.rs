@@ -62,7 +62,7 @@ impl Finish {
             meter.retried(service, answered.retries);
         }
         meter.finished(&Finished {
-            entrypoint: self.conn.listener_name.as_str(),
+            entrypoint: self.conn.listener_name().as_str(),
             service: cx.and_then(RequestContext::service),
             route: cx.and_then(RequestContext::route),
             method: cx.map_or(&fallback, RequestContext::method),

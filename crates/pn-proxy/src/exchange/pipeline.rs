@@ -1,7 +1,9 @@
 //! A body's filters in a row. Empty, and free, for most bodies.
 
+use crate::wire;
 use bytes::Bytes;
 use pn_core::{BodyFilter, BodySink, ProxyError};
+use pn_io::Chunk;
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -40,7 +42,9 @@ impl Pipeline {
         self.0.as_mut().and_then(|own| own.ready.pop_front())
     }
 
-    pub(crate) fn push(&mut self, piece: Bytes) -> Result<(), ProxyError> {
+    pub(crate) fn push(&mut self, piece: Chunk) -> Result<(), ProxyError> {
+        // Behind a filter nobody can tell any more what memory a piece is in.
+        let piece = Bytes::from(piece.settled(&wire::pool()));
         let own = self.0.get_or_insert_default();
         feed(&mut own.filters, piece, &mut own.ready)
     }
@@ -111,7 +115,7 @@ mod tests {
     fn what_a_filter_holds_back_passes_those_behind_it() {
         let mut pipeline = Pipeline::new(vec![Box::new(Twice::default()), Box::new(Twice::default())]);
         for piece in ["a", "b"] {
-            pipeline.push(Bytes::from_static(piece.as_bytes())).unwrap();
+            pipeline.push(piece.as_bytes().into()).unwrap();
             assert_eq!(pipeline.pop(), None);
         }
         pipeline.finish().unwrap();

@@ -194,7 +194,7 @@ impl Body for RequestBody {
                 Some(Err(error)) => Err(error),
                 Some(Ok(frame)) if this.pipeline.is_empty() => return Poll::Ready(Some(Ok(frame))),
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(piece) => this.pipeline.push(piece.into()),
+                    Ok(piece) => this.pipeline.push(piece),
                     Err(frame) => {
                         this.trailers = frame.into_trailers().ok().map(Box::new);
                         Ok(())

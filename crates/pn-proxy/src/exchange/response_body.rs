@@ -159,7 +159,7 @@ impl ResponseBody {
                 }
                 Some(Ok(frame)) if !self.pipeline.is_empty() => match frame.into_data() {
                     Ok(piece) => {
-                        if let Err(error) = self.pipeline.push(piece.into()) {
+                        if let Err(error) = self.pipeline.push(piece) {
                             return Poll::Ready(Some(Err(error)));
                         }
                     }

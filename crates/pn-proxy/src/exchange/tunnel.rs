@@ -70,7 +70,7 @@ impl Tunnel {
                 joined = join(client, read, self.upstream) => match joined {
                     Ok((received, sent)) => finish.tunnelled(received, sent),
                     Err(error) => {
-                        tracing::debug!(listener = %conn.listener_name, %error, "a tunnel broke");
+                        tracing::debug!(listener = %conn.listener_name(), %error, "a tunnel broke");
                     }
                 },
                 () = poll_fn(|cx| conn.poll_cut(cx.waker())) => {}

@@ -2,6 +2,7 @@
 
 use super::world::{World, listener};
 use crate::wire::{PASSED, WORTH_PASSING};
+use pn_io::PoolConfig;
 use pn_model::path::PathPattern;
 use pn_model::rule::Conditions;
 use pn_model::service::{Balance, HostHeader, Server, Servers, UpstreamAddress, UpstreamScheme};
@@ -17,7 +18,7 @@ const GET: &str = "GET / HTTP/1.1\r\nhost: a.test\r\n\r\n";
 const BODY: usize = 6 << 20;
 const IDLE: Duration = Duration::from_millis(300);
 
-fn world(origin: SocketAddr) -> World {
+fn world(origin: SocketAddr, body_idle: Duration) -> World {
     let mut world = World::start(1);
     let server = Server {
         url: format!("http://{origin}"),
@@ -42,7 +43,7 @@ fn world(origin: SocketAddr) -> World {
         path: NodePath::of(["services", "app"]),
     }];
     let mut web = listener("web");
-    web.timeouts.body_idle = IDLE;
+    web.timeouts.body_idle = body_idle;
     world.publish([web], [site()]).unwrap();
     world
 }
@@ -74,6 +75,37 @@ fn site() -> Site {
     }
 }
 
+/// Each of them keeps as much waiting as it can, in pieces that the server sent at once; more of them than there are
+/// buffers to read into.
+#[test]
+fn clients_that_take_nothing_leave_others_memory_to_read_into() {
+    let origin = RawOrigin::start(|wire| {
+        loop {
+            if wire.read_head()?.starts_with("GET /fast ") {
+                wire.send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfast")?;
+                continue;
+            }
+            wire.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+            let chunk = format!("1388\r\n{}\r\n", "x".repeat(5_000));
+            loop {
+                wire.send(chunk.repeat(50))?;
+            }
+        }
+    });
+    let world = world(origin.addr(), Duration::from_secs(60));
+    let slow: Vec<_> = (0..2 * PoolConfig::default().large_slabs)
+        .map(|_| {
+            let mut client = RawClient::connect(world.address("web"));
+            client.small_window().send(GET);
+            client.read_until("\r\n\r\n");
+            client
+        })
+        .collect();
+    let fast = world.connect("web").send(GET.replace("GET /", "GET /fast")).response();
+    assert_eq!((fast.status, fast.text().as_str()), (200, "fast"));
+    assert_eq!(origin.open_connections(), slow.len() + 1);
+}
+
 fn body() -> Vec<u8> {
     (0..BODY).map(|at| (at % 251).to_le_bytes()[0]).collect()
 }
@@ -97,7 +129,7 @@ fn origin(
 #[test]
 fn a_large_body_passes_unread_and_its_connections_go_on() {
     let origin = origin(BODY, |_| Ok(()));
-    let world = world(origin.addr());
+    let world = world(origin.addr(), IDLE);
     let mut client = world.connect("web");
     for round in 1..=3 {
         let response = client.send(GET).response();
@@ -124,7 +156,7 @@ fn a_body_that_breaks_off_never_looks_whole() {
                 wire.close_write().and_then(|()| Err(io::ErrorKind::BrokenPipe.into()))
             }
         });
-        let (end, bytes) = world(origin.addr()).connect("web").send(GET).end();
+        let (end, bytes) = world(origin.addr(), IDLE).connect("web").send(GET).end();
         assert_ne!(end, End::Open);
         let head = bytes.windows(4).position(|end| end == b"\r\n\r\n").expect("a head") + 4;
         assert!(bytes.len() - head <= sent, "{} bytes of {sent}, reset: {reset}", bytes.len() - head);
@@ -134,7 +166,7 @@ fn a_body_that_breaks_off_never_looks_whole() {
 #[test]
 fn a_client_that_takes_nothing_is_given_up() {
     let origin = origin(BODY, |_| Ok(()));
-    let world = world(origin.addr());
+    let world = world(origin.addr(), IDLE);
     let mut client = RawClient::connect(world.address("web"));
     client.small_window().send(GET);
     // As much as the kernel has room for, and then nothing: the server's connection ends with the client's.

@@ -2,7 +2,7 @@
 //! of its own size once it has to wait. Nothing at all holds nothing.
 
 use bytes::{Buf, BytesMut};
-use pn_io::{Chunk, DataStream, PoolBuf};
+use pn_io::{Chunk, DataStream, PoolBuf, Size};
 use std::io;
 use std::ops::{Deref, Range};
 use std::task::{Context, Poll};
@@ -48,6 +48,13 @@ impl Input {
             Self::Pool(buf) if !buf.is_empty() => *self = Self::Own(BytesMut::from(&buf[..])),
             Self::Own(bytes) if !bytes.is_empty() => {}
             _ => *self = Self::Empty,
+        }
+    }
+
+    /// The same where such memory is scarce: who takes what is in front may be slow to come back.
+    pub(crate) fn settle(&mut self) {
+        if matches!(self, Self::Pool(_)) && super::pool().is_scarce(Size::Large) {
+            self.rest();
         }
     }
 
@@ -120,7 +127,7 @@ impl Deref for Input {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pn_io::{EventActions, Pool, PoolConfig, Reactor, Size};
+    use pn_io::{EventActions, Pool, PoolConfig, Reactor};
     use std::future::poll_fn;
 
     /// Whatever is read in whatever pieces is there in one piece, and while it waits no buffer is held.

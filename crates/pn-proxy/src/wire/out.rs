@@ -73,6 +73,10 @@ impl Out {
             if !matches!(flushed, Poll::Ready(Err(_))) {
                 self.total = self.given - stream.queued() as u64;
             }
+            if flushed.is_pending() {
+                self.piece = std::mem::take(&mut self.piece).settled(&pool());
+                return Poll::Pending;
+            }
             ready!(flushed)?;
             if all {
                 return Poll::Ready(Ok(()));

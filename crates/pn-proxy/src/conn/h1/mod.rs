@@ -1,6 +1,7 @@
 //! One client connection of HTTP/1.1: a request, its response, the next request. How bytes are read is `wire`'s, what
 //! they mean pn-http1's; timeouts are the watch's, and how a connection parts from its client is `serve`'s.
 
+mod exchanger;
 mod request;
 mod response;
 mod upgraded;
@@ -13,6 +14,7 @@ use super::service::{Reply, answer_h1, refuse};
 use super::{Io, LINGER};
 use crate::cx::ConnCx;
 use crate::exchange::Request;
+use exchanger::Exchange;
 use pn_core::ProxyError;
 use pn_http1::{Limits, Target, Turn};
 use pn_model::limits::TARGET_BYTES;
@@ -21,7 +23,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use wire::Wire;
 
 /// A connection that speaks HTTP/1.1.
@@ -29,7 +31,8 @@ pub(super) struct Talk {
     wire: Shared,
     conn: Rc<ConnCx>,
     limits: Limits,
-    closing: Rc<Cell<bool>>,
+    /// Takes no further requests.
+    closing: Cell<bool>,
 }
 
 /// How a connection came to its end, by itself.
@@ -45,83 +48,93 @@ pub(super) enum Outcome {
 enum Asked {
     Request(Request, Target),
     Refused(ProxyError),
-    Nothing,
 }
 
 impl Talk {
-    pub(super) fn new(io: Io, conn: &Rc<ConnCx>) -> Self {
-        Self {
+    pub(super) fn new(io: Io, conn: &Rc<ConnCx>) -> Rc<Self> {
+        Rc::new(Self {
             wire: Rc::new(RefCell::new(Wire::new(io))),
             conn: Rc::clone(conn),
-            limits: limits(&conn.limits),
-            closing: Rc::default(),
-        }
+            limits: limits(conn.limits()),
+            closing: Cell::new(false),
+        })
     }
 
-    /// Set to take no further requests.
-    pub(super) fn closing(&self) -> Rc<Cell<bool>> {
-        Rc::clone(&self.closing)
+    /// It takes no further requests.
+    pub(super) fn close(&self) {
+        self.closing.set(true);
     }
 
-    /// The socket, unless a tunnel has it.
-    pub(super) fn wire(&self) -> Shared {
-        Rc::clone(&self.wire)
+    /// The socket, unless a tunnel has it. Nobody reads on.
+    pub(super) fn part(&self) -> Option<Io> {
+        self.wire.borrow_mut().part()
+    }
+
+    /// Whether a request head is what is waited for.
+    pub(super) fn awaits_head(&self) -> bool {
+        self.wire.borrow().awaits_head()
     }
 
     /// Serves requests until there are no more.
-    pub(super) async fn run(self) -> Outcome {
+    pub(super) async fn run(self: Rc<Self>) -> Outcome {
         loop {
-            let response = match self.next().await {
-                Asked::Nothing => return Outcome::Over,
-                Asked::Refused(error) => {
-                    self.wire.borrow_mut().state.refuse();
-                    Some(refuse(&self.conn, &error))
-                }
-                Asked::Request(request, target) => self.served(request, &target).await,
-            };
-            let Some(response) = response else { return Outcome::Over };
-            if !self.respond(response).await {
-                return Outcome::Over;
-            }
-            match self.settle().await {
-                Turn::Head | Turn::Exchange | Turn::Drain => {}
-                Turn::Tunnel => {
+            let next = poll_fn(|cx| self.poll_next(cx).map(|asked| self.begin(asked))).await;
+            let Some(exchange) = next else { return Outcome::Over };
+            match exchange.await {
+                Some(Turn::Head | Turn::Exchange | Turn::Drain) => {}
+                Some(Turn::Tunnel) => {
                     self.hand_over();
                     return Outcome::Over;
                 }
-                Turn::Close => return Outcome::Parting,
+                Some(Turn::Close) => return Outcome::Parting,
+                None => return Outcome::Over,
             }
         }
     }
 
-    /// The next request. What was written before is on its way by then.
-    async fn next(&self) -> Asked {
-        poll_fn(|cx| {
-            loop {
-                let flushed = self.wire.borrow_mut().poll_flush(cx);
-                if let Poll::Ready(Err(_)) = flushed {
-                    return Poll::Ready(Asked::Nothing);
-                }
-                match request::next(&self.wire, &self.limits, &self.conn) {
-                    Ok(Some((request, target))) => return Poll::Ready(Asked::Request(request, target)),
-                    Ok(None) => {}
-                    Err(error) => return Poll::Ready(Asked::Refused(error)),
-                }
-                let mut wire = self.wire.borrow_mut();
-                if wire.ended {
-                    return Poll::Ready(Asked::Nothing);
-                }
-                match wire.poll_fill(usize::MAX, cx) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => return Poll::Ready(Asked::Nothing),
-                    Poll::Pending if self.closing.get() && flushed.is_ready() => {
-                        return Poll::Ready(Asked::Nothing);
-                    }
-                    Poll::Pending => return Poll::Pending,
-                }
+    fn begin(self: &Rc<Self>, asked: Option<Asked>) -> Option<Exchange> {
+        Some(Exchange::begin(Rc::clone(self), asked?))
+    }
+
+    /// The next request; `None` when there are no more. What was written before is on its way by then.
+    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Asked>> {
+        loop {
+            let flushed = self.wire.borrow_mut().poll_flush(cx);
+            if let Poll::Ready(Err(_)) = flushed {
+                return Poll::Ready(None);
             }
-        })
-        .await
+            match request::next(&self.wire, &self.limits, &self.conn) {
+                Ok(Some((request, target))) => return Poll::Ready(Some(Asked::Request(request, target))),
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Some(Asked::Refused(error))),
+            }
+            let mut wire = self.wire.borrow_mut();
+            if wire.ended {
+                return Poll::Ready(None);
+            }
+            match wire.poll_fill(usize::MAX, cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(None),
+                Poll::Pending if self.closing.get() && flushed.is_ready() => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Serves one request, to the moment at which the next may come. `None` when the client has gone meanwhile, or the
+    /// response broke.
+    async fn exchange(&self, asked: Asked) -> Option<Turn> {
+        let reply = match asked {
+            Asked::Refused(error) => {
+                self.wire.borrow_mut().state.refuse();
+                refuse(&self.conn, &error)
+            }
+            Asked::Request(request, target) => self.served(request, &target).await?,
+        };
+        if !self.respond(reply).await {
+            return None;
+        }
+        Some(self.settle().await)
     }
 
     /// `None` when the client has gone meanwhile.

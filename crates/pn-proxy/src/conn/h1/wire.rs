@@ -32,7 +32,7 @@ pub(crate) struct Wire {
     pub(super) state: ServerState,
     pub(super) progress: HeadProgress,
     pub(super) decoder: BodyDecoder,
-    trailers: Option<HeaderMap>,
+    trailers: Option<Box<HeaderMap>>,
     allowance: Allowance,
     /// The client takes trailers.
     pub(super) takes_trailers: bool,
@@ -146,7 +146,7 @@ impl Wire {
             self.state.body_came();
             let step = self.decoder.decode(&self.input)?;
             if !step.trailers.is_empty() {
-                self.trailers = trailers(self.input.get(step.trailers).unwrap_or_default());
+                self.trailers = trailers(self.input.get(step.trailers).unwrap_or_default()).map(Box::new);
             }
             let data = self.input.take(step.consumed, step.data);
             self.settle_body();
@@ -157,7 +157,7 @@ impl Wire {
                 break;
             }
         }
-        Ok(self.trailers.take().map(Piece::Trailers))
+        Ok(self.trailers.take().map(|trailers| Piece::Trailers(*trailers)))
     }
 
     /// Throws away what has come of a body that nobody wants, or the connection if there is too much of it.
@@ -276,7 +276,7 @@ pub(crate) struct ClientBody {
     wire: Shared,
     reader: Rc<Reader>,
     length: Option<u64>,
-    trailers: Option<HeaderMap>,
+    trailers: Option<Box<HeaderMap>>,
     /// The wire has given all of it, and may be the next request's by now.
     whole: bool,
     ended: bool,
@@ -300,7 +300,7 @@ impl ClientBody {
         }
         if self.whole {
             self.ended = true;
-            return Poll::Ready(self.trailers.take().map(|trailers| Ok(Piece::Trailers(trailers))));
+            return Poll::Ready(self.trailers.take().map(|trailers| Ok(Piece::Trailers(*trailers))));
         }
         let piece = ready!(self.poll_wire(cx));
         if let (Some(length), Some(Ok(Piece::Data(data)))) = (&mut self.length, &piece) {

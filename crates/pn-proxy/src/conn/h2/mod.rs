@@ -49,11 +49,11 @@ const PINGS: Waits = Waits { silence: Duration::from_secs(60), answer: Duration:
 pub(super) async fn run(io: Io, conn: Rc<ConnCx>) {
     let mut talk = pin!(Talk::new(io, &conn));
     let close = |mut talk: Pin<&mut Talk>| talk.close();
-    let mut ended = watch::run(talk.as_mut(), close, &conn.tie, &conn.pulse, conn.timeouts).await;
+    let mut ended = watch::run(talk.as_mut(), close, &conn.tie, &conn.pulse, conn.timeouts()).await;
     if matches!(ended, Ended::Overdue(Overdue::Request)) && !conn.closes() {
         // GOAWAY first, so that a request which is under way already is not lost unnoticed.
         conn.close();
-        ended = watch::run(talk.as_mut(), close, &conn.tie, &conn.pulse, conn.timeouts).await;
+        ended = watch::run(talk.as_mut(), close, &conn.tie, &conn.pulse, conn.timeouts()).await;
     }
     tracing::debug!(?ended, "connection ended");
 }
@@ -106,7 +106,7 @@ impl Talk {
         let task = Arc::<Task>::default();
         let bells = Bells::new(&task);
         Self {
-            http: Http::Greeting(builder(&conn.limits).handshake(io)),
+            http: Http::Greeting(builder(conn.limits()).handshake(io)),
             streams: FuturesUnordered::new(),
             ping: None,
             conn: Rc::clone(conn),
@@ -175,7 +175,7 @@ impl Talk {
         while !self.streams.is_empty() {
             let polled = catch_unwind(AssertUnwindSafe(|| {
                 let _probe =
-                    PanicProbe { worker: &self.conn.worker, listener: self.conn.listener_name.as_str() };
+                    PanicProbe { worker: &self.conn.worker, listener: self.conn.listener_name().as_str() };
                 self.streams.poll_next_unpin(&mut cx)
             }));
             if matches!(polled, Ok(Poll::Pending)) {

@@ -155,7 +155,10 @@ impl H1 {
         loop {
             match self.next_piece() {
                 Err(error) => return Poll::Ready(Some(Err(error))),
-                Ok(Some(piece)) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+                Ok(Some(piece)) => {
+                    self.input.settle();
+                    return Poll::Ready(Some(Ok(Frame::data(piece))));
+                }
                 Ok(None) => {}
             }
             if self.decoder.is_done() {
