@@ -174,7 +174,7 @@ impl ErrorKind {
     }
 
     /// Whether the client's connection cannot be trusted to be in step any more (RFC 9112 section 9.6), or holds a
-    /// policy that is no longer its host's.
+    /// policy that is no longer its host's. The former is of HTTP/1.1 alone.
     fn closes(self) -> bool {
         matches!(
             self,

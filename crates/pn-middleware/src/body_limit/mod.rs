@@ -2,6 +2,7 @@
 
 use crate::Built;
 use bytes::Bytes;
+use http::Version;
 use http::header::CONTENT_LENGTH;
 use pn_core::{BodyFilter, BodySink, Env, ErrorKind, Flow, Middleware, ProxyError, RequestContext};
 use std::sync::Arc;
@@ -24,7 +25,10 @@ impl Middleware for BodyLimit {
         let declared = cx.header(&CONTENT_LENGTH).and_then(|length| length.to_str()?.parse::<u64>().ok());
         match declared {
             Some(length) if length > self.most => {
-                return Flow::Respond(Box::new(ProxyError::new(ErrorKind::ContentTooLarge).to_reply()));
+                let mut reply = ProxyError::new(ErrorKind::ContentTooLarge).to_reply();
+                // Of HTTP/2 the body that nobody reads is its stream's affair.
+                reply.close &= cx.version() < Version::HTTP_2;
+                return Flow::Respond(Box::new(reply));
             }
             // The framing holds the body to what was declared.
             Some(_) => {}

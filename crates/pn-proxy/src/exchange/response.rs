@@ -97,11 +97,18 @@ impl Finishing<'_> {
         close: bool,
         finish: Finish,
     ) -> Response {
-        if close {
+        if close && self.concerns_connection(finish.error) {
             // HTTP/1.1 says so itself, as it finds its connection closing.
             self.conn.close();
         }
         Response { status, headers, body: ResponseBody::new(source, filters, finish) }
+    }
+
+    /// Whether what made an exchange fail is more than its own affair. A body that breaks off leaves a connection of
+    /// HTTP/1.1 out of step; of HTTP/2 it costs its stream alone, for others share the connection.
+    fn concerns_connection(&self, error: Option<ErrorKind>) -> bool {
+        let own = || self.tally.failed.get().or(error).is_some_and(|kind| kind != ErrorKind::Misdirected);
+        self.version < Version::HTTP_2 || !own()
     }
 }
 

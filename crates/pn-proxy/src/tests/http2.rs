@@ -160,3 +160,17 @@ fn a_panic_costs_one_stream() {
     client.send(request(3, "/facts"));
     assert_eq!(read_frame_of(&mut client, HEADERS).stream, 3);
 }
+
+#[test]
+fn a_request_that_fails_costs_one_stream() {
+    let world = with(|_| {});
+    let mut client = greeted(&world);
+    let malformed = request_block("GET", "a.test:x", "/facts");
+    client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, malformed));
+    assert_eq!(read_frame_of(&mut client, HEADERS).stream, 1);
+    client.send(request(3, "/facts"));
+    let kinds: Vec<_> = std::iter::repeat_with(|| read_frame(&mut client))
+        .map_while(|frame| ((frame.kind, frame.stream) != (HEADERS, 3)).then_some(frame.kind))
+        .collect();
+    assert!(!kinds.contains(&GOAWAY), "{kinds:?}");
+}
