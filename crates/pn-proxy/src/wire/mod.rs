@@ -6,6 +6,8 @@ mod input;
 mod out;
 mod passing;
 pub(crate) mod scratch;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use either::{either_data_stream, either_stream};
 pub(crate) use input::Input;
