@@ -226,6 +226,14 @@ impl FieldList {
         }
     }
 
+    /// Adds all of a map, as HTTP/2 has it.
+    pub fn append_map(&mut self, map: &HeaderMap) {
+        let bytes: usize = map.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        self.text.reserve(bytes);
+        self.fields.reserve(map.len());
+        map.iter().for_each(|(name, value)| self.append(name, value));
+    }
+
     /// Takes every field of this name away.
     pub fn remove(&mut self, name: &HeaderName) {
         let (text, name) = (&self.text, name.as_str().as_bytes());
@@ -275,10 +283,7 @@ impl FieldList {
 impl From<&HeaderMap> for FieldList {
     fn from(map: &HeaderMap) -> Self {
         let mut list = Self::new();
-        let bytes: usize = map.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-        list.text.reserve(bytes);
-        list.fields.reserve(map.len());
-        map.iter().for_each(|(name, value)| list.append(name, value));
+        list.append_map(map);
         list
     }
 }

@@ -3,14 +3,14 @@
 
 use crate::access_log::Sink;
 use crate::conn::{Pulse, Tie, Ties, ToldRefusals};
-use crate::exchange::{LastAuthority, Told};
+use crate::exchange::{Delivery, LastAuthority, Tally, Told};
 use crate::metrics;
 use crate::plane::PlaneState;
 use crate::upstream::Upstreams;
 use crate::worker::WorkerEnv;
-use pn_core::Current;
 use pn_core::context::Connection;
 use pn_core::graph::ListenerNode;
+use pn_core::{Current, RequestContext};
 use pn_model::ListenerName;
 use pn_model::listener::{ListenerLimits, ListenerTimeouts};
 use std::cell::{Cell, Ref, RefCell};
@@ -28,6 +28,45 @@ pub(crate) struct WorkerCx {
     pub(crate) env: WorkerEnv,
     pub(crate) told_refusals: ToldRefusals,
     access_log: RefCell<Option<Arc<Sink>>>,
+    pub(crate) contexts: Spare<RequestContext>,
+    pub(crate) deliveries: Spare<Delivery>,
+    /// Of requests without a body, which count nothing.
+    pub(crate) no_tally: Rc<Tally>,
+}
+
+/// Memory of requests that are over, for those that come: what a request needs is laid out there and handed on by pointer.
+pub(crate) struct Spare<T>(RefCell<Vec<Box<T>>>);
+
+/// As many as are likely to be under way at once.
+const SPARE_MAX: usize = 64;
+
+impl<T> Spare<T> {
+    pub(crate) fn take(&self) -> Option<Box<T>> {
+        self.0.borrow_mut().pop()
+    }
+
+    pub(crate) fn fill(&self, value: T) -> Box<T> {
+        match self.take() {
+            Some(mut spare) => {
+                *spare = value;
+                spare
+            }
+            None => Box::new(value),
+        }
+    }
+
+    pub(crate) fn give(&self, value: Box<T>) {
+        let mut spare = self.0.borrow_mut();
+        if spare.len() < SPARE_MAX {
+            spare.push(value);
+        }
+    }
+}
+
+impl<T> Default for Spare<T> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
 }
 
 impl WorkerCx {
@@ -47,12 +86,20 @@ impl WorkerCx {
             env,
             told_refusals: ToldRefusals::default(),
             access_log: RefCell::new(None),
+            contexts: Spare::default(),
+            deliveries: Spare::default(),
+            no_tally: Rc::default(),
         }
     }
 
     /// The generation that new requests meet. No atomic operation.
     pub(crate) fn current(&self) -> Current {
         self.current.borrow().clone()
+    }
+
+    /// A context for a head that is to be read.
+    pub(crate) fn context(&self, connection: &Rc<Connection>) -> Box<RequestContext> {
+        self.contexts.take().unwrap_or_else(|| Box::new(RequestContext::vacant(connection)))
     }
 
     /// `None` when no access log is configured. No atomic operation.

@@ -16,6 +16,10 @@ impl Extensions {
         old
     }
 
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     pub fn get<T: Any>(&self) -> Option<&T> {
         self.0.iter().find_map(|value| value.downcast_ref())
     }

@@ -44,6 +44,17 @@ pub struct RequestHead {
     pub headers: FieldList,
 }
 
+impl RequestHead {
+    fn clear(&mut self) {
+        self.headers.clear();
+        self.host.clear();
+        self.path.clear();
+        // Whoever reads the next head says whether there is one; most have what the last one had.
+        self.query.iter_mut().for_each(String::clear);
+        (self.port, self.method) = (None, Method::GET);
+    }
+}
+
 /// Facts of the connection, shared by its requests.
 #[derive(Debug)]
 pub struct Connection {
@@ -120,6 +131,17 @@ impl RequestContext {
     pub fn vacant(connection: &Rc<Connection>) -> Self {
         let head = RequestHead::default();
         Self::new(head, Rc::clone(connection), IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), Scheme::Http)
+    }
+
+    /// Forgets the request, and keeps the memory for the next one. Of the last one's connection the facts stay until
+    /// [`RequestContext::begin`].
+    pub fn clear(&mut self) {
+        let Self { head, original_path, site, route, service, user, extensions, body_filters, .. } = self;
+        head.clear();
+        (*original_path, *user) = (None, None);
+        (*site, *route, *service) = (None, None, None);
+        extensions.clear();
+        body_filters.clear();
     }
 
     /// Who asks is known now.

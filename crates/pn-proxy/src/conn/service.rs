@@ -6,8 +6,8 @@ use crate::exchange::{self, Inbound, Line, ResponseBody};
 use crate::wire::{Passing, Stopped};
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
+use pn_core::ProxyError;
 use pn_core::context::FieldList;
-use pn_core::{ProxyError, RequestContext};
 use pn_http1::Target;
 use pn_io::Chunk;
 use std::future::Future;
@@ -36,9 +36,9 @@ pub(crate) fn answer(
 ) -> impl Future<Output = Reply> + use<> {
     let serving = Serving::new(conn);
     let (parts, body) = request.into_parts();
-    let mut cx = Box::new(RequestContext::vacant(&conn.connection));
+    let mut cx = conn.worker.context(&conn.connection);
     let head = cx.head_mut();
-    head.headers = FieldList::from(&parts.headers);
+    head.headers.append_map(&parts.headers);
     (head.method, head.version) = (parts.method, parts.version);
     let protocol = parts.extensions.get::<h2::ext::Protocol>().map(h2::ext::Protocol::as_str);
     let begun = exchange::begin(exchange::Request { cx, body }, &Line::Uri(&parts.uri), protocol, conn);

@@ -54,7 +54,7 @@ impl Env for ExchangeEnv {
             let host = host.map_err(|cause| ProxyError::new(ErrorKind::Internal).caused_by(cause))?;
             let body = RequestBody::from_memory(call.body.clone());
             let mut cx = env.context(call);
-            let served = service::ask(&env, id, &mut cx, Delivery::new(host, body)).await?;
+            let served = service::ask(&env, id, &mut cx, &mut Delivery::new(host, body)).await?;
             if let Some(kind) = served.error {
                 return Err(ProxyError::new(kind));
             }

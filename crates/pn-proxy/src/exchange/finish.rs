@@ -49,7 +49,11 @@ impl Finish {
         self.count(duration);
         self.log(Duration::from_nanos(duration));
         self.answered = None;
-        self.cx = None;
+        if let Some(mut cx) = self.cx.take() {
+            // What middlewares left there is let go now.
+            cx.clear();
+            self.conn.worker.contexts.give(cx);
+        }
     }
 
     fn count(&self, duration: u64) {

@@ -29,9 +29,10 @@ pub(crate) use forwarded::Told;
 #[cfg(any(test, fuzzing))]
 pub(crate) use forwarded::law as forwarded_law;
 pub(crate) use intake::Line;
-pub(crate) use request_body::{Inbound, RequestBody};
+pub(crate) use request_body::{Inbound, RequestBody, Tally};
 pub(crate) use response::Response;
 pub(crate) use response_body::ResponseBody;
+pub(crate) use service::Delivery;
 
 use crate::cx::ConnCx;
 use door::Door;
@@ -40,8 +41,8 @@ use http::{HeaderValue, Version};
 use intake::Asked;
 use pn_core::graph::{ListenerNode, RouteNode, ServiceId};
 use pn_core::{Current, Dispatch, ErrorKind, ProxyError, RequestContext};
-use request_body::{Pace, Tally};
-use service::{Choice, Delivery, Served};
+use request_body::Pace;
+use service::{Choice, Served};
 use stack::{Passed, Verdict, inward};
 use std::rc::Rc;
 use tunnel::ClientEnd;
@@ -78,7 +79,7 @@ impl Exchange {
 pub(crate) fn refuse(conn: &Rc<ConnCx>, error: &ProxyError) -> Response {
     report(error, None);
     let (began, version) = (conn.worker.env.now(), Version::HTTP_11);
-    response::Finishing { conn, began, tally: &Rc::default(), version }.refuse(error)
+    response::Finishing { conn, began, tally: &conn.worker.no_tally, version }.refuse(error)
 }
 
 /// A request that was let in.
@@ -103,10 +104,9 @@ impl Begun {
     ) -> Result<Self, Box<Response>> {
         let began = conn.worker.env.now();
         let current = conn.current();
-        let tally = Rc::<Tally>::default();
         let Request { mut cx, body: mut incoming } = request;
         let version = cx.version();
-        let finishing = response::Finishing { conn, began, tally: &tally, version };
+        let finishing = response::Finishing { conn, began, tally: &conn.worker.no_tally, version };
         let Some(listener) = conn.listener(&current) else {
             return Err(Box::new(finishing.refuse(&ProxyError::new(ErrorKind::Overloaded))));
         };
@@ -119,15 +119,18 @@ impl Begun {
             Inbound::H2(body) => ClientEnd::H2(body.upgrade()),
         });
         let interim = incoming.interim();
+        // Of a request without a body nothing is counted.
+        let counts = asked.upgrade.is_some() || !incoming.is_end_stream();
+        let tally = if counts { Rc::default() } else { Rc::clone(&conn.worker.no_tally) };
         // The body of an extended CONNECT is the tunnel itself.
         let body = if asked.upgrade.is_none() {
             let (timeouts, limits) = (&listener.spec.timeouts, &listener.spec.limits);
             let pace = Pace { idle: timeouts.body_idle, min_rate: limits.body_min_rate };
             RequestBody::new(incoming, pace, &tally)
         } else {
-            RequestBody::from_memory(bytes::Bytes::new())
+            RequestBody::default()
         };
-        let delivery = Box::new(Delivery {
+        let delivery = conn.worker.deliveries.fill(Delivery {
             host: asked.host,
             upgrade: asked.upgrade,
             trailers: asked.trailers,
@@ -150,7 +153,8 @@ impl Begun {
             response::Finishing { conn, began: self.began, tally: &self.tally, version: self.version };
         let protocol = self.delivery.upgrade.clone();
         let mut passed = Passed::new();
-        let mut served = run(&mut self.cx, self.delivery, self.door, conn, &self.env, &mut passed).await;
+        let mut served = run(&mut self.cx, &mut self.delivery, self.door, conn, &self.env, &mut passed).await;
+        conn.worker.deliveries.give(self.delivery);
         // What failed on the client's side is told as that, whatever the upstream made of it.
         if let Some(kind) = self.tally.failed.get().filter(|_| served.error.is_some()) {
             served = ProxyError::new(kind).into();
@@ -193,7 +197,7 @@ const LOCAL: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHO
 /// The listener's middlewares, then what the door said.
 async fn run<'g>(
     cx: &mut RequestContext,
-    delivery: Box<Delivery>,
+    delivery: &mut Delivery,
     door: Door,
     conn: &ConnCx,
     env: &'g ExchangeEnv,
@@ -220,7 +224,7 @@ async fn run<'g>(
 /// The route's middlewares, then its service's, split by split.
 async fn routed<'g>(
     cx: &mut RequestContext,
-    delivery: Box<Delivery>,
+    delivery: &mut Delivery,
     route: &'g RouteNode,
     env: &'g ExchangeEnv,
     passed: &mut Passed<'g>,
@@ -260,7 +264,7 @@ async fn routed<'g>(
 /// What a middleware decided in place of the service.
 async fn decided(
     cx: &mut RequestContext,
-    delivery: Box<Delivery>,
+    delivery: &mut Delivery,
     verdict: Verdict,
     env: &ExchangeEnv,
 ) -> Served {
@@ -274,7 +278,7 @@ async fn decided(
 /// Another service in place of the route's, as a middleware said.
 async fn dispatched(
     cx: &mut RequestContext,
-    delivery: Box<Delivery>,
+    delivery: &mut Delivery,
     dispatch: &Dispatch,
     env: &ExchangeEnv,
 ) -> Served {
@@ -287,7 +291,7 @@ async fn dispatched(
 
 async fn to_service(
     cx: &mut RequestContext,
-    delivery: Box<Delivery>,
+    delivery: &mut Delivery,
     id: ServiceId,
     dispatch: &Dispatch,
     env: &ExchangeEnv,

@@ -108,9 +108,9 @@ impl Outward {
         let request = self.context.request();
         let mut cx = page_request(request, dispatch, env);
         let host = HeaderValue::from_str(request.host()).unwrap_or_else(|_| HeaderValue::from_static(""));
-        let delivery = Delivery::new(host, RequestBody::from_memory(bytes::Bytes::new()));
+        let mut delivery = Delivery::new(host, RequestBody::from_memory(bytes::Bytes::new()));
         let page = match env.current.graph().service_id(&dispatch.service) {
-            Some(id) => service::ask(env, id, &mut cx, delivery).await,
+            Some(id) => service::ask(env, id, &mut cx, &mut delivery).await,
             None => Err(ProxyError::new(ErrorKind::Unconfigured)),
         };
         let page = or_report(page, &cx);

@@ -24,7 +24,15 @@ pub(crate) struct RequestBody {
     pipeline: Pipeline,
     trailers: Option<Box<HeaderMap>>,
     progress: Progress,
-    tally: Rc<Tally>,
+    /// `None` where nothing comes from a client.
+    tally: Option<Rc<Tally>>,
+}
+
+/// Nothing at all.
+impl Default for RequestBody {
+    fn default() -> Self {
+        Self::from_memory(Bytes::new())
+    }
 }
 
 /// A request body as it comes from the client.
@@ -66,7 +74,7 @@ impl RequestBody {
             pipeline: Pipeline::default(),
             trailers: None,
             progress: Progress::new(pace),
-            tally: Rc::clone(tally),
+            tally: Some(Rc::clone(tally)),
         }
     }
 
@@ -78,7 +86,7 @@ impl RequestBody {
             pipeline: Pipeline::default(),
             trailers: None,
             progress: Progress::new(pace),
-            tally: Rc::default(),
+            tally: None,
         }
     }
 
@@ -90,7 +98,9 @@ impl RequestBody {
 
     fn fail(&mut self, error: ProxyError) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
         self.source = Source::Ended;
-        self.tally.failed.set(Some(error.kind));
+        if let Some(tally) = &self.tally {
+            tally.failed.set(Some(error.kind));
+        }
         Poll::Ready(Some(Err(error)))
     }
 
@@ -115,7 +125,9 @@ impl RequestBody {
                     frame.trailers_mut().map(trailers::sift);
                     let bytes = frame.data_ref().map_or(0, |data| data.len()) as u64;
                     self.progress.made(bytes);
-                    self.tally.received.set(self.tally.received.get() + bytes);
+                    if let Some(tally) = &self.tally {
+                        tally.received.set(tally.received.get() + bytes);
+                    }
                 }
                 Poll::Ready(frame)
             }
@@ -145,7 +157,7 @@ impl Inbound {
         }
     }
 
-    fn is_end_stream(&self) -> bool {
+    pub(super) fn is_end_stream(&self) -> bool {
         match self {
             Self::H1(body) => body.is_ended(),
             Self::H2(body) => body.is_ended(),

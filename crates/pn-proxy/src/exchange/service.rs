@@ -33,9 +33,8 @@ pub(crate) struct Delivery {
 
 impl Delivery {
     /// Of a request that the proxy itself makes.
-    pub(crate) fn new(host: HeaderValue, body: RequestBody) -> Box<Self> {
-        let interim = Interim::Nobody;
-        Box::new(Self { host, upgrade: None, trailers: false, expects: false, interim, body })
+    pub(crate) fn new(host: HeaderValue, body: RequestBody) -> Self {
+        Self { host, upgrade: None, trailers: false, expects: false, interim: Interim::Nobody, body }
     }
 }
 
@@ -83,7 +82,7 @@ pub(crate) async fn ask(
     env: &ExchangeEnv,
     id: ServiceId,
     cx: &mut RequestContext,
-    delivery: Box<Delivery>,
+    delivery: &mut Delivery,
 ) -> Result<Served, ProxyError> {
     let mut choice = Choice::default();
     let graph = env.current.graph();
@@ -126,7 +125,7 @@ pub(crate) async fn deliver(
     env: &ExchangeEnv,
     node: &ServiceNode,
     cx: &mut RequestContext,
-    delivery: Box<Delivery>,
+    delivery: &mut Delivery,
     choice: Choice,
 ) -> Result<Served, ProxyError> {
     cx.set_service(&node.label);
@@ -148,9 +147,9 @@ async fn send(
     node: &ServiceNode,
     servers: &ServersNode,
     cx: &mut RequestContext,
-    delivery: Box<Delivery>,
+    delivery: &mut Delivery,
 ) -> Result<Served, ProxyError> {
-    let outgoing = outgoing(env, cx, *delivery);
+    let outgoing = outgoing(env, cx, delivery);
     let sending = env.worker.upstreams.send(servers, &node.label, outgoing, &env.worker.env);
     let answer = match sending.await {
         Ok(answer) => answer,
@@ -184,22 +183,22 @@ fn unanswered_by(unanswered: Unanswered, cx: &RequestContext) -> Served {
 fn outgoing<'a>(
     env: &ExchangeEnv,
     cx: &'a mut RequestContext,
-    delivery: Delivery,
+    delivery: &mut Delivery,
 ) -> Outgoing<'a, RequestBody> {
-    let mut body = delivery.body;
+    let mut body = std::mem::take(&mut delivery.body);
     body.filter(cx.take_body_filters());
     Outgoing {
         idempotent: cx.method().is_idempotent(),
         head: cx.head(),
-        host: delivery.host,
+        host: std::mem::replace(&mut delivery.host, HeaderValue::from_static("")),
         body,
         client_ip: env.client_ip,
         peer: env.connection.peer,
         local: env.connection.local,
-        upgrade: delivery.upgrade,
+        upgrade: delivery.upgrade.take(),
         expect_continue: delivery.expects,
         trailers: delivery.trailers,
-        interim: delivery.interim,
+        interim: std::mem::take(&mut delivery.interim),
     }
 }
 

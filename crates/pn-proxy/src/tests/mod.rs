@@ -1,5 +1,6 @@
 //! The front half against real sockets: what clients of each kind see of listeners, connections, reloads and drains.
 
+mod allocations;
 mod connections;
 mod drain;
 mod http2;

@@ -89,7 +89,6 @@ impl Upstreams {
     /// Picks a server, sends, and tries others as the service's `retries` say. The head of the answer is there when it
     /// returns. Dropped before, it gives the request up.
     ///
-    /// The request is laid out in memory before the future is: what is awaited holds a pointer to it.
     pub(crate) fn send<'a, B>(
         &'a self,
         node: &'a ServersNode,
@@ -115,7 +114,7 @@ impl Upstreams {
             tried: Tried::new(),
             now,
         };
-        let mut job = Box::new(job(node, outgoing));
+        let mut job = job(node, outgoing);
         async move { way.go(&mut job).await }
     }
 }

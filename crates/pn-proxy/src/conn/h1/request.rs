@@ -3,7 +3,7 @@
 use super::wire::{ClientBody, Shared};
 use crate::cx::ConnCx;
 use crate::exchange::{Inbound, Request};
-use pn_core::{ErrorKind, ProxyError, RequestContext};
+use pn_core::{ErrorKind, ProxyError};
 use pn_http1::{BodyDecoder, Framing, HeadProgress, Limits, Refusal, Target};
 
 /// The request at the beginning of what has been read, and its target. `None` when its head is not all there.
@@ -17,9 +17,10 @@ pub(super) fn next(
     if !own.progress.is_due(&own.input, limits) {
         return Ok(None);
     }
-    let mut cx = Box::new(RequestContext::vacant(&conn.connection));
+    let mut cx = conn.worker.context(&conn.connection);
     let to = cx.head_mut();
     let Some(head) = to.headers.read_request(&own.input, limits).map_err(refused)? else {
+        conn.worker.contexts.give(cx);
         return Ok(None);
     };
     own.progress = HeadProgress::default();

@@ -285,9 +285,15 @@ pub(crate) struct ClientBody {
 impl ClientBody {
     /// `length` where the head says it.
     pub(super) fn new(wire: &Shared, length: Option<u64>) -> Self {
-        let reader = Rc::<Reader>::default();
-        wire.borrow_mut().reader = Rc::clone(&reader);
         let empty = length == Some(0);
+        let reader = {
+            let mut wire = wire.borrow_mut();
+            // One that is gone is nobody's, and stays so.
+            if !empty || !wire.reader.gone.get() {
+                wire.reader = Rc::default();
+            }
+            Rc::clone(&wire.reader)
+        };
         if empty {
             reader.finish();
         }
