@@ -1,6 +1,6 @@
-//! Where certificates come from. In this version: the internal CA, with its files, its schedule of renewals, and the
-//! installation of its root into the system's store. Nothing here runs by itself: the control plane drives it and
-//! hands in the time.
+//! Where certificates come from: the internal CA, with its files, its schedule of renewals, and the installation of its
+//! root into the system's store; the store that ACME's accounts and certificates are kept in. Nothing here runs by
+//! itself: the control plane drives it and hands in the time.
 //!
 //! ## The state directory
 //!
@@ -17,11 +17,16 @@
 pub mod ca;
 mod error;
 mod files;
+pub mod records;
+pub mod storage;
 pub mod trust;
 
 pub use ca::{Demand, InternalCa, Issued, demands, mint_lifetimes};
 pub use error::AcmeError;
 pub use files::StateDir;
+
+/// Seconds since 1970.
+pub type Time = u64;
 
 /// What this machine calls itself.
 pub fn host_name() -> String {

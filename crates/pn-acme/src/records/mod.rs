@@ -1,0 +1,255 @@
+//! What is stored: accounts, certificates with their keys, schedules, throttles, answers to challenges. Plain data as
+//! JSON, readable by people, one record a value. Where it is stored is `storage`'s.
+//!
+//! A record says its `version`. One of a later version is refused, as its fields may mean something else; fields that
+//! are not known in this version are kept when the record is written again, so that two releases may share a store.
+
+mod secret;
+
+use crate::Time;
+use crate::storage::{Ca, Expected, Key, Lease, Storage, StorageError, Version, certificate_id};
+use pn_model::Secret;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Of every record that this release writes.
+const VERSION: u32 = 1;
+
+/// An account at a CA. The key is what makes it ours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AccountRecord {
+    /// URL of the CA's directory.
+    pub directory: String,
+    /// URL of the account, `kid` of what it signs (RFC 8555 section 6.2).
+    pub url: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// PKCS#8, or the PKCS#1 and SEC1 that other programs leave.
+    #[serde(with = "secret")]
+    pub key_pem: Secret,
+    pub registered_at: Time,
+    /// The account object as the CA answered it (RFC 8555 section 7.1.2).
+    #[serde(default)]
+    pub body: Value,
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+/// A certificate with its chain and its key: one value, so that they cannot disagree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CertificateRecord {
+    /// The name for people first.
+    pub names: Vec<String>,
+    /// URL of the directory of the CA that issued it.
+    pub issuer_directory: String,
+    #[serde(with = "secret")]
+    pub key_pem: Secret,
+    /// Leaf first.
+    pub chain_pem: String,
+    pub obtained_at: Time,
+    /// The id of the certificate that takes its place (RFC 9773 section 4.1): this one is not renewed any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ari: Option<AriRecord>,
+    pub source: Source,
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    Obtained,
+    Imported,
+}
+
+/// What the CA said about the renewal (RFC 9773). Stored, so that all nodes keep to one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AriRecord {
+    pub window_start: Time,
+    pub window_end: Time,
+    /// The moment in the window that was drawn.
+    pub selected: Time,
+    /// Not asked again before.
+    pub retry_after: Time,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation_url: Option<String>,
+}
+
+/// How obtaining a certificate goes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScheduleRecord {
+    pub failures: u32,
+    pub next_try: Time,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// Whether the next try goes to the staging directory.
+    #[serde(default)]
+    pub staging: bool,
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+/// When an account placed its last orders, the oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ThrottleRecord {
+    pub orders: Vec<Time>,
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+/// What any node answers a validation with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChallengeRecord {
+    /// Name or address.
+    pub identifier: String,
+    pub token: String,
+    #[serde(with = "secret")]
+    pub key_authorization: Secret,
+    /// Nobody asks for it after this: it may be cleared away.
+    pub expires: Time,
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+/// What is stored as a value of its own.
+pub trait Record: Serialize + DeserializeOwned + Send + Sync {
+    fn to_bytes(&self) -> Vec<u8> {
+        let versioned = Versioned { version: VERSION, record: self };
+        // Maps with text keys and no type of ours that refuses: there is nothing that could fail.
+        let mut bytes = serde_json::to_vec_pretty(&versioned).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// The reason, without secrets, when the bytes are no such record.
+    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let found: Probe = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if found.version != VERSION {
+            return Err(format!(
+                "it is of version {}, and this release knows {VERSION}; run a newer proxy-now",
+                found.version
+            ));
+        }
+        let versioned: Versioned<Self> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        Ok(versioned.record)
+    }
+}
+
+impl Record for AccountRecord {}
+impl Record for CertificateRecord {}
+impl Record for ScheduleRecord {}
+impl Record for ThrottleRecord {}
+impl Record for ChallengeRecord {}
+
+/// Reads a record, with the version that a later `save` may expect.
+pub async fn load<T: Record>(storage: &dyn Storage, key: &Key) -> Result<Option<(T, Version)>, StorageError> {
+    let Some(stored) = storage.load(key).await? else { return Ok(None) };
+    let record =
+        T::from_bytes(&stored.value).map_err(|reason| StorageError::Damaged { key: key.clone(), reason })?;
+    Ok(Some((record, stored.version)))
+}
+
+pub async fn save<T: Record>(
+    storage: &dyn Storage,
+    key: &Key,
+    record: &T,
+    expected: Expected,
+    under: Option<&Lease>,
+) -> Result<Version, StorageError> {
+    storage.save(key, &record.to_bytes(), expected, under).await
+}
+
+impl AccountRecord {
+    pub fn key(&self) -> Key {
+        Key::account(&Ca::of(&self.directory), self.email.as_deref())
+    }
+}
+
+impl CertificateRecord {
+    pub fn key(&self) -> Key {
+        Key::certificate(&Ca::of(&self.issuer_directory), &certificate_id(&self.names))
+    }
+
+    /// The first certificate of the chain.
+    pub fn leaf(&self) -> Result<CertificateDer<'static>, String> {
+        let first = CertificateDer::pem_slice_iter(self.chain_pem.as_bytes()).next();
+        first.ok_or("there is no certificate in it")?.map_err(|error| error.to_string())
+    }
+
+    /// From when until when it is valid.
+    pub fn validity(&self) -> Result<(Time, Time), String> {
+        let leaf = self.leaf()?;
+        let (_, leaf) = x509_parser::parse_x509_certificate(&leaf).map_err(|error| error.to_string())?;
+        let time = |at: x509_parser::time::ASN1Time| u64::try_from(at.timestamp()).unwrap_or(0);
+        Ok((time(leaf.validity().not_before), time(leaf.validity().not_after)))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Versioned<T> {
+    version: u32,
+    #[serde(flatten)]
+    record: T,
+}
+
+#[derive(Deserialize)]
+struct Probe {
+    version: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> AccountRecord {
+        AccountRecord {
+            directory: "https://ca.example/directory".into(),
+            url: "https://ca.example/account/1".into(),
+            email: Some("ops@example.org".into()),
+            key_pem: Secret::new("-----BEGIN PRIVATE KEY-----"),
+            registered_at: 1_700_000_000,
+            body: serde_json::json!({ "status": "valid" }),
+            unknown: Map::new(),
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_and_keeps_what_it_does_not_know() {
+        let text = String::from_utf8(account().to_bytes()).unwrap();
+        assert!(text.contains("\"version\": 1"), "{text}");
+        assert_eq!(AccountRecord::from_bytes(text.as_bytes()).unwrap(), account());
+        let later = text.replace("\"url\"", "\"of-a-later-release\": 7, \"url\"");
+        let kept = AccountRecord::from_bytes(later.as_bytes()).unwrap();
+        assert!(String::from_utf8(kept.to_bytes()).unwrap().contains("of-a-later-release"));
+        assert_eq!(kept.unknown.len(), 1, "the version is not among them: {:?}", kept.unknown);
+    }
+
+    #[test]
+    fn what_is_no_record_of_ours_is_refused_with_a_reason() {
+        let good = String::from_utf8(account().to_bytes()).unwrap();
+        for (bytes, reason) in [
+            (good.replace("\"version\": 1", "\"version\": 2"), "run a newer proxy-now"),
+            (good.replace("\"key_pem\"", "\"key\""), "missing field `key_pem`"),
+            (good.replace("\"version\": 1,", ""), "missing field `version`"),
+            ("{}".into(), "missing field `version`"),
+            (String::new(), "EOF"),
+            (good.chars().take(80).collect(), "EOF"),
+        ] {
+            let told = AccountRecord::from_bytes(bytes.as_bytes()).unwrap_err();
+            assert!(told.contains(reason), "{told}");
+        }
+    }
+
+    #[test]
+    fn keys_are_never_printed() {
+        let shown = format!("{:?}", account());
+        assert!(!shown.contains("PRIVATE"), "{shown}");
+    }
+}
