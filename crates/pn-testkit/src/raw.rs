@@ -156,7 +156,12 @@ impl RawClient {
 
     /// Makes the receive buffer as small as the kernel lets it, to be a slow reader. Before the first byte.
     pub fn small_window(&mut self) -> &mut Self {
-        SockRef::from(self.stream.tcp()).set_recv_buffer_size(1).expect("a socket option");
+        self.window(1)
+    }
+
+    /// Makes the receive buffer so small, or as small as the kernel lets it. Before the first byte.
+    pub fn window(&mut self, bytes: usize) -> &mut Self {
+        SockRef::from(self.stream.tcp()).set_recv_buffer_size(bytes).expect("a socket option");
         self
     }
 

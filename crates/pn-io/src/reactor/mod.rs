@@ -6,6 +6,7 @@ mod socket;
 #[cfg(target_os = "linux")]
 mod splice;
 mod stream;
+mod unsent;
 
 use std::io;
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
 
 use super::socket::Socket;
+use super::unsent::unsent;
 use crate::chunk::Chunk;
 use crate::pool::{PoolBuf, Seat, Size};
 use crate::queue::{QUEUE_CHUNKS, SendQueue};
@@ -31,6 +32,12 @@ impl ReactorStream {
     /// The socket, for its addresses and options. Reading from it or writing to it breaks the stream.
     pub fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    /// Bytes that the kernel has taken and the peer has not: a figure that shrinks as long as the peer takes anything.
+    /// `None` where the system does not say. One system call.
+    pub fn unsent(&self) -> Option<u64> {
+        unsent(&self.socket)
     }
 
     /// A buffer to receive into, as soon as there is one.

@@ -20,13 +20,31 @@ pub(crate) struct Pulse {
     head: AtomicBool,
     /// Whether heads are timed: those of HTTP/2 come in frames, and only its silence is.
     times_heads: AtomicBool,
-    /// The moment since which the client takes nothing of what is written. 0: it does.
+    /// The moment since which the kernel takes nothing and the client is not known to take anything. 0: it does.
     stalled: AtomicU64,
+    /// The moment at which the socket was last asked what the client has left to take.
+    looked: AtomicU64,
+    /// The socket has not answered yet.
+    asked: AtomicBool,
+    /// What it answered.
+    left: AtomicU64,
     /// The client has closed its side.
     eof: AtomicBool,
     given_up: AtomicBool,
     /// Bytes have come since somebody asked.
     heard: AtomicBool,
+}
+
+/// How often the socket is asked, while a wait for its client becomes too long, what the client has left to take: so
+/// many times, and so much later than promised at most is a client seen to take nothing.
+const LOOKS: u32 = 8;
+
+/// What is to be done when a wait has lasted for so long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// To see whether the client takes what the kernel has: [`Pulse::look`].
+    Look,
+    Over(Overdue),
 }
 
 /// What a connection waited for too long.
@@ -49,6 +67,9 @@ impl Pulse {
             head: AtomicBool::new(false),
             times_heads: AtomicBool::new(false),
             stalled: AtomicU64::new(0),
+            looked: AtomicU64::new(0),
+            asked: AtomicBool::new(false),
+            left: AtomicU64::new(u64::MAX),
             eof: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
             heard: AtomicBool::new(false),
@@ -136,32 +157,79 @@ impl Pulse {
         }
     }
 
-    pub(crate) fn write_blocked(&self) {
+    /// The kernel takes nothing more. `unsent` says what it has that the client has not taken; asked only where the wait
+    /// is long.
+    pub(crate) fn write_blocked(&self, unsent: impl FnOnce() -> Option<u64>) {
         if self.stalled.load(Relaxed) == 0 {
             self.stalled.store(self.clock.now(), Relaxed);
+            self.left.store(u64::MAX, Relaxed);
+            self.asked.store(false, Relaxed);
         }
+        if self.asked.load(Relaxed) {
+            self.asked.store(false, Relaxed);
+            self.left_to_take(unsent());
+        }
+    }
+
+    /// The kernel asks for more only when a third of its buffer is free; a slow client takes its bytes all the same. How
+    /// much it took before it was first looked at nobody knows, and it has the benefit of that.
+    fn left_to_take(&self, unsent: Option<u64>) {
+        let Some(unsent) = unsent else { return };
+        if unsent < self.left.load(Relaxed) {
+            self.stalled.store(self.clock.now(), Relaxed);
+        }
+        self.left.store(unsent, Relaxed);
+    }
+
+    /// Whether the socket takes nothing for anybody.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.stalled.load(Relaxed) != 0
+    }
+
+    /// The socket is to say what the client has left to take, when it is next found to take nothing.
+    pub(crate) fn look(&self) {
+        self.looked.store(self.clock.now(), Relaxed);
+        self.asked.store(true, Relaxed);
+    }
+
+    /// Whether the socket has not answered yet.
+    pub(crate) fn looks(&self) -> bool {
+        self.asked.load(Relaxed)
     }
 
     pub(crate) fn at_eof(&self) -> bool {
         self.eof.load(Relaxed)
     }
 
-    /// The moment at which the connection will have waited too long, and for what. `None` while nothing is waited
+    /// The moment at which the connection will have waited long enough, and for what. `None` while nothing is waited
     /// for, or no timeout is set for it.
-    pub(crate) fn deadline(&self, timeouts: &ListenerTimeouts) -> Option<(u64, Overdue)> {
-        let stalled = self.stalled.load(Relaxed);
-        let write = (stalled != 0).then(|| after(stalled, timeouts.body_idle)).flatten();
-        let write = write.map(|at| (at, Overdue::Write));
+    pub(crate) fn deadline(&self, timeouts: &ListenerTimeouts) -> Option<(u64, Due)> {
+        let write = self.write_deadline(timeouts.body_idle);
         if self.open.load(Relaxed) > 0 {
             return write;
         }
         let since = self.waiting_since();
-        let wait = if self.head.load(Relaxed) {
-            after(since, timeouts.header).map(|at| (at, Overdue::Head))
+        let (wait, overdue) = if self.head.load(Relaxed) {
+            (timeouts.header, Overdue::Head)
         } else {
-            after(since, timeouts.keepalive_idle).map(|at| (at, Overdue::Request))
+            (timeouts.keepalive_idle, Overdue::Request)
         };
+        let wait = after(since, wait).map(|at| (at, Due::Over(overdue)));
         [write, wait].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// The last look is at the end: what the client took until then counts.
+    fn write_deadline(&self, body_idle: Duration) -> Option<(u64, Due)> {
+        let stalled = self.stalled.load(Relaxed);
+        if stalled == 0 {
+            return None;
+        }
+        let (over, looked) = (after(stalled, body_idle)?, self.looked.load(Relaxed));
+        if looked >= over {
+            return Some((over, Due::Over(Overdue::Write)));
+        }
+        let look = after(stalled.max(looked), body_idle / LOOKS).unwrap_or(over);
+        Some((look.min(over), Due::Look))
     }
 }
 
@@ -184,7 +252,14 @@ mod tests {
     };
 
     fn waits_for(pulse: &Pulse) -> Option<Overdue> {
-        pulse.deadline(&TIMEOUTS).map(|(_, overdue)| overdue)
+        pulse.deadline(&TIMEOUTS).map(|(_, due)| match due {
+            Due::Over(overdue) => overdue,
+            Due::Look => Overdue::Write,
+        })
+    }
+
+    fn moment(wait: Duration) -> u64 {
+        u64::try_from(wait.as_nanos()).unwrap()
     }
 
     #[test]
@@ -199,12 +274,42 @@ mod tests {
         assert_eq!(pulse.deadline(&TIMEOUTS).unwrap().0, first, "dripping bytes do not buy time");
         pulse.request_began();
         assert_eq!(waits_for(&pulse), None, "the exchange times itself");
-        pulse.write_blocked();
+        pulse.write_blocked(|| unreachable!("nobody looks yet"));
         assert_eq!(waits_for(&pulse), Some(Overdue::Write));
         pulse.has_written();
         assert_eq!(waits_for(&pulse), None);
         pulse.request_ended();
         assert_eq!(waits_for(&pulse), Some(Overdue::Request));
+    }
+
+    /// What the socket says at each look, and whether its client is given up then.
+    #[test]
+    fn a_client_that_takes_anything_is_waited_for() {
+        let (idle, eighth) = (moment(TIMEOUTS.body_idle), moment(TIMEOUTS.body_idle) / 8);
+        for (answers, given_up) in [
+            (&[Some(9), Some(9)][..], true),
+            (&[Some(9), Some(8)], false),
+            (&[Some(9), Some(8), Some(8)], true),
+            (&[None], true),
+        ] {
+            let pulse = Pulse::new(Clock::new());
+            pulse.begin_http(true);
+            pulse.request_began();
+            pulse.write_blocked(|| None);
+            let since = pulse.stalled.load(Relaxed);
+            assert_eq!(pulse.deadline(&TIMEOUTS), Some((since + eighth, Due::Look)));
+            for answer in answers {
+                // As long ago as it may be, so that this look is the last.
+                let long_ago = pulse.stalled.load(Relaxed).saturating_sub(idle);
+                pulse.stalled.store(long_ago.max(1), Relaxed);
+                pulse.look();
+                pulse.looked.store(pulse.stalled.load(Relaxed) + idle, Relaxed);
+                pulse.write_blocked(|| *answer);
+                assert!(!pulse.looks());
+            }
+            let due = pulse.deadline(&TIMEOUTS).map(|(_, due)| due);
+            assert_eq!(due == Some(Due::Over(Overdue::Write)), given_up, "{answers:?}");
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Socket {
             self.pulse.has_written();
         }
         if polled.is_pending() && passing.waits_for_reader() {
-            self.pulse.write_blocked();
+            self.blocked();
         }
         polled
     }
@@ -66,9 +66,13 @@ impl Socket {
         match &polled {
             Poll::Ready(Ok(_)) => self.pulse.has_written(),
             Poll::Ready(Err(_)) => {}
-            Poll::Pending => self.pulse.write_blocked(),
+            Poll::Pending => self.blocked(),
         }
         polled
+    }
+
+    fn blocked(&self) {
+        self.pulse.write_blocked(|| self.stream.unsent());
     }
 
     /// As much as is wanted of what was read ahead. The last of it lets go of the memory, which the connection would
@@ -123,7 +127,7 @@ impl DataStream for Socket {
             self.pulse.has_written();
         }
         if flushed.is_pending() {
-            self.pulse.write_blocked();
+            self.blocked();
         }
         flushed
     }

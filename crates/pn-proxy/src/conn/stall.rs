@@ -31,14 +31,20 @@ impl Stall {
         if self.since == 0 || self.given != given {
             (self.since, self.given) = (clock.now(), given);
         }
-        let Some(deadline) = after(self.since, conn.timeouts().body_idle) else { return Poll::Pending };
-        let at = clock.instant(deadline);
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        let body_idle = conn.timeouts().body_idle;
+        let Some(mut deadline) = after(self.since, body_idle) else { return Poll::Pending };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(clock.instant(deadline))));
         while timer.as_mut().poll(cx).is_ready() {
-            if clock.now() >= deadline {
-                return Poll::Ready(());
+            let now = clock.now();
+            if now >= deadline {
+                if !conn.pulse.is_stalled() {
+                    return Poll::Ready(());
+                }
+                // No stream goes on, and whether the client is too slow is for the watch over its connection to say.
+                self.since = now;
+                deadline = after(now, body_idle).unwrap_or(u64::MAX);
             }
-            timer.as_mut().reset(at);
+            timer.as_mut().reset(clock.instant(deadline));
         }
         Poll::Pending
     }

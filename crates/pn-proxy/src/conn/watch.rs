@@ -2,7 +2,7 @@
 //! to or has waited too long. One timer a connection; it is moved only when something is due earlier than it.
 
 use super::LINGER;
-use super::pulse::{Overdue, Pulse};
+use super::pulse::{Due, Overdue, Pulse};
 use super::tie::Tie;
 use pn_model::listener::ListenerTimeouts;
 use std::future::{Future, poll_fn};
@@ -22,7 +22,7 @@ pub(crate) enum Ended<T> {
 enum Sign {
     /// Take no further requests.
     Close,
-    Overdue(Overdue),
+    Due(Due),
     Cut,
 }
 
@@ -55,7 +55,9 @@ where
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Sign::Close) => close(http.as_mut()),
                 Poll::Ready(Sign::Cut) => return Poll::Ready(Ended::Cut),
-                Poll::Ready(Sign::Overdue(overdue)) => {
+                // Its socket is asked as it finds that it cannot write.
+                Poll::Ready(Sign::Due(Due::Look)) => pulse.look(),
+                Poll::Ready(Sign::Due(Due::Over(overdue))) => {
                     if overdue == Overdue::Write {
                         pulse.give_up();
                     }
@@ -79,7 +81,7 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    fn deadline(&self) -> Option<(u64, Overdue)> {
+    fn deadline(&self) -> Option<(u64, Due)> {
         match self.told {
             false => self.pulse.deadline(self.timeouts),
             true => self.pulse.deadline(&ListenerTimeouts { keepalive_idle: LINGER, ..*self.timeouts }),
@@ -98,11 +100,11 @@ impl Watch<'_> {
             self.pulse.rest();
             return Poll::Ready(Sign::Close);
         }
-        let Some((deadline, overdue)) = self.deadline() else { return Poll::Pending };
+        let Some((deadline, due)) = self.deadline() else { return Poll::Pending };
         if self.armed != u64::MAX && self.sleep.is_elapsed() {
             self.armed = u64::MAX;
             if self.pulse.clock().now() >= deadline {
-                return Poll::Ready(Sign::Overdue(overdue));
+                return Poll::Ready(Sign::Due(due));
             }
         }
         // A timer that goes off too early is set anew then; that is cheaper than to move it with every request.
@@ -110,7 +112,7 @@ impl Watch<'_> {
             self.armed = deadline;
             self.sleep.as_mut().reset(self.pulse.clock().instant(deadline));
             if self.sleep.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Sign::Overdue(overdue));
+                return Poll::Ready(Sign::Due(due));
             }
         }
         Poll::Pending

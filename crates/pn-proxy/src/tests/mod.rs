@@ -7,5 +7,6 @@ mod http2;
 mod observed;
 mod passing;
 mod reload;
+mod slow;
 mod tls;
 mod world;

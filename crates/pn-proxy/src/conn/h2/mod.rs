@@ -201,6 +201,9 @@ impl Future for Talk {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        if this.conn.pulse.looks() {
+            this.bells.http.bell.note();
+        }
         for _ in 0..ROUNDS {
             this.task.begin(cx.waker());
             if let Poll::Ready(ended) = this.round() {
