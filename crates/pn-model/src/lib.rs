@@ -2,6 +2,7 @@
 //! known to lead somewhere. Plain data: no parsing, no serde, no I/O, no behaviour beyond what a value is.
 //! `pn-config` builds it, `pn-core` compiles it.
 
+pub mod acme;
 pub mod host;
 pub mod ids;
 pub mod limits;
@@ -16,6 +17,7 @@ pub mod site;
 pub mod tls;
 pub mod transport;
 
+pub use acme::AcmeIssuer;
 pub use host::{HostPattern, is_local_host};
 pub use ids::{
     IssuerName, ListenerName, MiddlewareName, NodeKind, NodePath, RouteName, ServiceName, SiteName,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What of it cannot change live waits for a restart: `workers` and `state-dir`.
+/// What of it cannot change live waits for a restart: `workers`, `state-dir` and `certificate-store`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runtime {
     /// 0: one a core.
@@ -13,6 +13,9 @@ pub struct Runtime {
     pub rule_priority: RulePriority,
     /// `None`: `/var/lib/proxy-now` for root, else by XDG.
     pub state_dir: Option<PathBuf>,
+    /// Where issued certificates and ACME accounts are kept; several processes may share it. `None`: `certificates` in
+    /// the state directory.
+    pub certificate_store: Option<PathBuf>,
     /// How many accepted graphs are kept for a rollback.
     pub history: u32,
     /// How long changes of files are gathered before they are read.
@@ -103,6 +106,7 @@ impl Default for Runtime {
             router: RouterChoice::Auto,
             rule_priority: RulePriority::Specificity,
             state_dir: None,
+            certificate_store: None,
             history: crate::limits::HISTORY_DEFAULT,
             debounce: crate::limits::DEBOUNCE_DEFAULT,
             watch: true,

@@ -1,5 +1,6 @@
 //! TLS policies and issuers.
 
+use crate::acme::AcmeIssuer;
 use crate::ids::{IssuerName, NodePath, TlsPolicyName};
 use crate::site::PemSource;
 use std::time::Duration;
@@ -56,4 +57,15 @@ pub struct Issuer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IssuerKind {
     InternalCa { lifetime: Duration },
+    Acme(Box<AcmeIssuer>),
+}
+
+impl IssuerKind {
+    /// The key that stands for it in a configuration.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::InternalCa { .. } => "internal-ca",
+            Self::Acme(_) => "acme",
+        }
+    }
 }

@@ -36,9 +36,9 @@ pub fn demands(model: &Model) -> Vec<Demand> {
 
 /// The lifetimes of certificates by issuer, for all issuers that are internal CAs; `None` is the built-in one.
 pub fn mint_lifetimes(model: &Model) -> BTreeMap<Option<IssuerName>, Duration> {
-    let named = model.issuers.values().map(|issuer| {
-        let IssuerKind::InternalCa { lifetime } = issuer.kind;
-        (Some(issuer.name.clone()), lifetime)
+    let named = model.issuers.values().filter_map(|issuer| match issuer.kind {
+        IssuerKind::InternalCa { lifetime } => Some((Some(issuer.name.clone()), lifetime)),
+        IssuerKind::Acme(_) => None,
     });
     named.chain([(None, DEFAULT_LIFETIME)]).collect()
 }

@@ -32,7 +32,12 @@ pub(super) fn listener(old: &Listener, new: &Listener) -> Vec<&'static str> {
 }
 
 pub(super) fn issuer(old: &Issuer, new: &Issuer) -> Vec<&'static str> {
-    compare!(Issuer, old, new, { kind => "internal-ca" }, skip { name, path })
+    let Issuer { name: _, kind: _, path: _ } = old;
+    match (&old.kind, &new.kind) {
+        (before, after) if before == after => Vec::new(),
+        (before, after) if before.key() == after.key() => vec![after.key()],
+        (before, after) => vec![before.key(), after.key()],
+    }
 }
 
 pub(super) fn tls_policy(old: &TlsPolicy, new: &TlsPolicy) -> Vec<&'static str> {
@@ -132,7 +137,7 @@ pub(super) fn transport(old: &Transport, new: &Transport) -> Vec<&'static str> {
 
 pub(super) fn sections(old: &Model, new: &Model) -> Vec<Change> {
     let runtime = runtime(&old.runtime, &new.runtime);
-    let waits = runtime.iter().filter(|key| matches!(**key, "workers" | "state-dir"));
+    let waits = runtime.iter().filter(|key| matches!(**key, "workers" | "state-dir" | "certificate-store"));
     let state = waits.map(|key| State { of: (*key).to_owned(), fate: Fate::Restart }).collect();
     let sections = [
         ("runtime", runtime, state),
@@ -152,6 +157,7 @@ fn runtime(old: &Runtime, new: &Runtime) -> Vec<&'static str> {
         router => "router",
         rule_priority => "rule-priority",
         state_dir => "state-dir",
+        certificate_store => "certificate-store",
         history => "history",
         debounce => "debounce",
         watch => "watch",

@@ -1,6 +1,7 @@
 //! From the resolved tree to the semantic model: references, hosts, paths, addresses, rules. What a single key may
 //! hold is checked before, by the schema; what spans more than one node after, in `checks`.
 
+mod acme;
 mod branches;
 mod context;
 mod listeners;

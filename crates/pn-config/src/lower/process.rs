@@ -8,6 +8,7 @@ use crate::value::{Kind, Table};
 use pn_model::listener::BindAddress;
 use pn_model::process::{AccessLog, AdminAddress, LogFormat, LogLevel, RouterChoice, RulePriority};
 use pn_model::{Admin, Logs, Metrics, Runtime};
+use std::path::PathBuf;
 
 pub(super) fn lower(cx: &mut Context<'_>) {
     cx.model.runtime = runtime(cx);
@@ -38,12 +39,17 @@ pub(super) fn runtime(cx: &Context<'_>) -> Runtime {
             Some("length") => RulePriority::Length,
             _ => RulePriority::Specificity,
         },
-        // What only stands in for a path must not be one that is used.
-        state_dir: table.get("state-dir").filter(|value| !value.absent).and_then(|value| cx.path(value)),
+        state_dir: used_path(cx, table, "state-dir"),
+        certificate_store: used_path(cx, table, "certificate-store"),
         history: table.int("history").unwrap_or(default.history),
         debounce: file.duration("debounce").unwrap_or(default.debounce),
         watch: file.bool("watch").unwrap_or(default.watch),
     }
+}
+
+/// What only stands in for a path must not be one that is used.
+fn used_path(cx: &Context<'_>, table: &Table, key: &str) -> Option<PathBuf> {
+    table.get(key).filter(|value| !value.absent).and_then(|value| cx.path(value))
 }
 
 fn admin(cx: &mut Context<'_>) -> Option<Admin> {

@@ -207,7 +207,7 @@ fn default_issuer(cx: &mut Context<'_>, node: &Node, hosts: &[HostPattern]) -> C
     if !public.is_empty() {
         let message = format!("nothing says where the certificate of {} comes from", public.join(", "));
         let help = "add `certificate = { cert = \"..\", key = \"..\" }`, an issuer (`[issuers.main]` with \
-                    `internal-ca = {}`), or `https = \"off\"`; only local names have a built-in internal CA";
+                    `acme = {}` or `internal-ca = {}`), or `https = \"off\"`; only local names have a built-in internal CA";
         cx.error("no-issuer", node.span, message, help);
         return CertificateSource::None;
     }

@@ -214,7 +214,7 @@ fn where_certificates_come_from() {
     check(
         &site("", ""),
         &["t.toml:1:8 Error no-issuer: nothing says where the certificate of `a.example` comes from (add \
-           `certificate = { cert = \"..\", key = \"..\" }`, an issuer (`[issuers.main]` with `internal-ca = {}`), or \
+           `certificate = { cert = \"..\", key = \"..\" }`, an issuer (`[issuers.main]` with `acme = {}` or `internal-ca = {}`), or \
            `https = \"off\"`; only local names have a built-in internal CA)"],
     );
     let two = format!("{lan}\n[issuers.two]\ninternal-ca = {{}}");

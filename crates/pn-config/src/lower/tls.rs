@@ -1,7 +1,7 @@
 //! Issuers and TLS policies.
 
-use super::Context;
 use super::context::FileWhat;
+use super::{Context, acme};
 use crate::resolved::{Node, Section};
 use crate::value::Table;
 use pn_model::tls::{ClientAuth, ClientAuthMode, IssuerKind, TlsVersion};
@@ -12,9 +12,13 @@ const ALPN: [&str; 2] = ["h2", "http/1.1"];
 
 pub(super) fn lower(cx: &mut Context<'_>) {
     for node in cx.resolved.of(Section::Issuers) {
-        let lifetime = node.table.sub("internal-ca").duration("lifetime").unwrap_or_default();
         let name = IssuerName::new(node.name.clone());
-        let kind = IssuerKind::InternalCa { lifetime };
+        let kind = match node.table.table("acme") {
+            Some(table) => IssuerKind::Acme(Box::new(acme::issuer(cx, node, table))),
+            None => IssuerKind::InternalCa {
+                lifetime: node.table.sub("internal-ca").duration("lifetime").unwrap_or_default(),
+            },
+        };
         cx.model.issuers.insert(name.clone(), Issuer { name, kind, path: node.path.clone() });
     }
     for node in cx.resolved.of(Section::TlsPolicies) {

@@ -1,6 +1,7 @@
 //! Scalars of the configuration: text to typed values, each in its one normal form. Nothing here knows of keys,
 //! files or nodes; the caller adds the place. Values with units live in `units`.
 
+mod acme;
 mod address;
 mod field;
 mod host;
@@ -9,6 +10,7 @@ mod regex;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use acme::{base64, base64url, directory, email, key_name, name_server, service_url};
 pub(crate) use address::{Upstream, bind_address, network, upstream};
 pub(crate) use field::{cookie_name, header_name, header_value, media_type, method};
 pub(crate) use host::{host_name, host_pattern};

@@ -1,6 +1,7 @@
 //! The one description of every node kind and key. The check of types and ranges, did-you-mean, defaults, the
 //! reference, the JSON schema, CUE, `explain` and the key order of `fmt` all derive from it.
 
+mod acme;
 pub(crate) mod check;
 mod edge;
 mod middlewares;

@@ -8,7 +8,7 @@ pub(super) static RUNTIME: Kind = Kind {
     section: Some(Section::Runtime),
     named: false,
     inherits: false,
-    doc: "How the process runs. `workers` and `state-dir` wait for a restart; the rest applies live.",
+    doc: "How the process runs. `workers`, `state-dir` and `certificate-store` wait for a restart; the rest applies live.",
     keys: &[
         Key::new("workers", Type::Integer(0, 1024), "Worker threads; 0 is one a core.").or(Default::Int(0)),
         Key::new("io", Type::Choice(&["auto", "epoll"], &["io-uring"]), "How sockets are driven.")
@@ -27,6 +27,12 @@ pub(super) static RUNTIME: Kind = Kind {
         .or(Default::Str("specificity")),
         Key::new("state-dir", Type::File, "Where certificates, the internal CA and the history are kept.")
             .or(Default::None("`/var/lib/proxy-now` for root, else by XDG")),
+        Key::new(
+            "certificate-store",
+            Type::File,
+            "The directory of ACME accounts and certificates; several processes may share one.",
+        )
+        .or(Default::None("`certificates` in the state directory")),
         Key::new("history", Type::Integer(1, 100), "How many accepted graphs are kept for a rollback.")
             .or(Default::Int(10)),
     ],

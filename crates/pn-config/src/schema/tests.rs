@@ -102,8 +102,6 @@ fn promised_spellings_are_known() {
         "services.shadowed.mirror",
         "services.safe.failover",
         "streams",
-        "issuers.main.acme",
-        "issuers.wild.acme",
         "tls-policies.modern.signals",
         "plugins",
     ];

@@ -22,10 +22,14 @@ pub(super) static ISSUERS: Kind = Kind {
             Type::Table(INTERNAL_CA),
             "A CA of this machine, whose root `proxy-now trust` installs.",
         ),
-        Key::later("acme", "Let's Encrypt and other ACME servers."),
+        Key::new(
+            "acme",
+            Type::Table(super::acme::ACME),
+            "Let's Encrypt, or another CA that speaks ACME (RFC 8555).",
+        ),
     ],
     groups: &[Group { keys: &["acme", "internal-ca"], required: true }],
-    example: "[issuers.lan]\ninternal-ca = { lifetime = \"7d\" }\n",
+    example: "[issuers.main]\nacme = { email = \"ops@corp.example\" }\n\n[issuers.lan]\ninternal-ca = { lifetime = \"7d\" }\n",
 };
 
 /// Of rustls with aws-lc-rs.

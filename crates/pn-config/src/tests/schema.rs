@@ -169,7 +169,7 @@ t.toml:4:1 Error kind-key: `chain` and `add-prefix` exclude each other in `middl
     ),
     (
         r#"[issuers.a]"#,
-        r#"t.toml:1:10 Error kind-key: `issuers.a` has no kind (give it one of `internal-ca`)"#,
+        r#"t.toml:1:10 Error kind-key: `issuers.a` has no kind (give it one of `acme`, `internal-ca`)"#,
     ),
     (
         r#"[routes.a]
@@ -218,11 +218,6 @@ listen = ":5432"
 t.toml:3:2 Error not-in-this-version: `plugins` is not in this version (remove it; a key that does nothing would promise what is not kept)
 t.toml:4:2 Error not-in-this-version: `tracing` is not in this version (remove it; a key that does nothing would promise what is not kept)
 t.toml:5:2 Error not-in-this-version: `cluster` is not in this version (remove it; a key that does nothing would promise what is not kept)"#,
-    ),
-    (
-        r#"[issuers.main]
-acme = { email = "a@b" }"#,
-        r#"t.toml:2:1 Error not-in-this-version: `issuers.main.acme` is not in this version (remove it; a key that does nothing would promise what is not kept)"#,
     ),
     (
         r#"[services.a]

@@ -342,7 +342,7 @@ fn process_wide_settings() {
     let model = model(text);
     assert_eq!(
         format!("{:?} {:?} {:?} {:?}", model.runtime, model.admin, model.logs, model.metrics),
-        "Runtime { workers: 3, router: Compiled, rule_priority: Length, state_dir: Some(\"state\"), history: 5, \
+        "Runtime { workers: 3, router: Compiled, rule_priority: Length, state_dir: Some(\"state\"), certificate_store: None, history: 5, \
          debounce: 1s, watch: false } None Logs { level: Debug, format: Json, access: Some(AccessLog { file: None, \
          status: [(400, 599)], min_duration: 1s, headers: [\"user-agent\"] }) } Metrics { buckets: [0.5, 1.0], \
          route_labels: true }"
