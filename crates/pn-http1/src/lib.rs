@@ -33,6 +33,7 @@ mod known;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
 mod limits;
+mod line;
 mod lines;
 mod list;
 mod options;
@@ -57,6 +58,7 @@ pub use fields::{Field, Fields};
 pub use framing::Framing;
 pub use known::Known;
 pub use limits::Limits;
+pub use line::FieldLine;
 pub use list::FieldList;
 pub use options::Options;
 pub use progress::HeadProgress;

@@ -4,6 +4,7 @@
 use crate::fields::{Field, Fields};
 use crate::known::Known;
 use crate::limits::Limits;
+use crate::line::FieldLine;
 use crate::options::{Options, list};
 use crate::refusal::Refusal;
 use crate::request::{RequestHead, parse_request};
@@ -161,7 +162,7 @@ impl FieldList {
         &'a self,
         name: &'n str,
     ) -> impl DoubleEndedIterator<Item = FieldValue<'a>> + use<'a, 'n> {
-        self.fields.iter().filter(move |field| self.is(field, name)).map(|field| self.value(field))
+        self.fields.iter().filter(move |field| self.is(field, name.as_bytes())).map(|field| self.value(field))
     }
 
     /// All of them: names in lower case, and values.
@@ -217,6 +218,21 @@ impl FieldList {
         self.append(name, value);
     }
 
+    /// Adds a field that was made before.
+    pub fn append_line(&mut self, line: &FieldLine) {
+        let by = self.text.len();
+        self.text.extend_from_slice(line.text());
+        self.fields.push(line.field(by));
+    }
+
+    /// Puts a field that was made before in the place of all of its name.
+    pub fn insert_line(&mut self, line: &FieldLine) {
+        if self.fields.contains(line.known()) {
+            self.remove_named(line.name());
+        }
+        self.append_line(line);
+    }
+
     /// Adds all of another list.
     pub fn append_all(&mut self, other: &Self) {
         let by = self.text.len();
@@ -236,8 +252,7 @@ impl FieldList {
 
     /// Takes every field of this name away.
     pub fn remove(&mut self, name: &HeaderName) {
-        let (text, name) = (&self.text, name.as_str().as_bytes());
-        self.fields.retain(|field| field.name.of(text) != name);
+        self.remove_named(name.as_str().as_bytes());
     }
 
     pub fn remove_known(&mut self, known: Known) {
@@ -255,6 +270,14 @@ impl FieldList {
     pub fn remove_names(&mut self, which: impl Fn(&[u8]) -> bool) {
         let text = &self.text;
         self.fields.retain(|field| !which(field.name.of(text)));
+    }
+
+    /// Most are not there, and looking is cheaper than taking away.
+    fn remove_named(&mut self, name: &[u8]) {
+        if self.fields.iter().any(|field| self.is(field, name)) {
+            let text = &self.text;
+            self.fields.retain(|field| field.name.of(text) != name);
+        }
     }
 
     fn push(&mut self, known: Known, name: &[u8], value: &[u8], sensitive: bool) {
@@ -275,8 +298,8 @@ impl FieldList {
         });
     }
 
-    fn is(&self, field: &Field, name: &str) -> bool {
-        field.name.len() == name.len() && field.name.of(&self.text) == name.as_bytes()
+    fn is(&self, field: &Field, name: &[u8]) -> bool {
+        field.name.len() == name.len() && field.name.of(&self.text) == name
     }
 }
 

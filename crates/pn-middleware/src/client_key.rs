@@ -55,10 +55,10 @@ impl Keyer {
     }
 }
 
-/// IPv6 by /64, the least that a client is given and can choose from.
-fn network(ip: IpAddr) -> IpAddr {
+/// IPv6 by /64, the least that a client is given and can choose from. IPv4 stands where no /64 does.
+fn network(ip: IpAddr) -> u128 {
     match ip.to_canonical() {
-        IpAddr::V4(ip) => IpAddr::V4(ip),
-        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) & !u128::from(u64::MAX)).into()),
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().into(),
+        IpAddr::V6(ip) => u128::from(ip) & !u128::from(u64::MAX),
     }
 }

@@ -89,6 +89,9 @@ impl Counts {
 
     /// Adds one to a key's count unless that would pass `most`, or every cell of its row is in use. Returns where to
     /// take it away again.
+    ///
+    /// A cell without a count stays its last key's until another one takes it, so that a key finds its own, as a rule,
+    /// where it looks first.
     pub(crate) fn enter(&self, key: u64, most: u64) -> Option<usize> {
         let (begin, end) = row(key, self.words.len());
         let tag = key & !COUNT_MASK;
@@ -98,12 +101,12 @@ impl Counts {
             let mut free = None;
             let mut own = None;
             for (at, word) in row {
-                if word & COUNT_MASK == 0 {
-                    free = free.or(Some((at, word)));
-                }
-                if word & !COUNT_MASK == tag && word & COUNT_MASK != 0 {
+                if word & !COUNT_MASK == tag {
                     own = Some((at, word));
                     break;
+                }
+                if word & COUNT_MASK == 0 {
+                    free = free.or(Some((at, word)));
                 }
             }
             let (at, word, next) = match (own, free) {

@@ -5,8 +5,8 @@ mod extensions;
 mod request;
 mod response;
 
-pub use extensions::Extensions;
-pub use pn_http1::{FieldList, FieldValue, Known, KnownSet};
+pub use extensions::{Extensions, Places};
+pub use pn_http1::{FieldLine, FieldList, FieldValue, Known, KnownSet};
 pub use request::{Connection, RequestContext, RequestHead, Scheme};
 pub use response::ResponseContext;
 

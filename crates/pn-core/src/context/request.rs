@@ -1,6 +1,6 @@
 //! The request as middlewares see and change it.
 
-use super::{Extensions, FieldList, FieldValue};
+use super::{Extensions, FieldLine, FieldList, FieldValue};
 use crate::body::BodyFilter;
 use crate::router::RequestView;
 use crate::tls::TlsInfo;
@@ -18,8 +18,8 @@ pub struct RequestContext {
     connection: Rc<Connection>,
     client_ip: IpAddr,
     scheme: Scheme,
-    /// As it came, before any middleware; shared with `head.path` until one changes it.
-    original_path: Option<String>,
+    /// As it came, once a middleware has changed it; empty until then, with the memory of the last one.
+    original_path: String,
     site: Option<Arc<str>>,
     route: Option<Arc<str>>,
     service: Option<Arc<str>>,
@@ -96,7 +96,7 @@ impl RequestContext {
             connection,
             client_ip,
             scheme,
-            original_path: None,
+            original_path: String::new(),
             site: None,
             route: None,
             service: None,
@@ -138,8 +138,8 @@ impl RequestContext {
     pub fn clear(&mut self) {
         let Self { head, original_path, site, route, service, user, extensions, body_filters, .. } = self;
         head.clear();
-        (*original_path, *user) = (None, None);
-        (*site, *route, *service) = (None, None, None);
+        original_path.clear();
+        (*user, *site, *route, *service) = (None, None, None, None);
         extensions.clear();
         body_filters.clear();
     }
@@ -199,7 +199,7 @@ impl RequestContext {
 
     /// The normalised path as it came.
     pub fn original_path(&self) -> &str {
-        self.original_path.as_deref().unwrap_or(&self.head.path)
+        if self.original_path.is_empty() { &self.head.path } else { &self.original_path }
     }
 
     /// Without the question mark.
@@ -294,6 +294,16 @@ impl RequestContext {
         self.head.headers.append(name.borrow(), value.borrow());
     }
 
+    /// As [`RequestContext::set_header`], of a field that was made when the middleware was.
+    pub fn set_line(&mut self, line: &FieldLine) {
+        self.head.headers.insert_line(line);
+    }
+
+    /// As [`RequestContext::add_header`], of a field that was made when the middleware was.
+    pub fn add_line(&mut self, line: &FieldLine) {
+        self.head.headers.append_line(line);
+    }
+
     pub fn remove_header(&mut self, name: &HeaderName) {
         self.head.headers.remove(name);
     }
@@ -306,10 +316,30 @@ impl RequestContext {
 
     /// Changes the path. It is normalised as a client's would be; one that cannot be is refused and changes nothing.
     pub fn set_path(&mut self, path: &str) -> Result<(), crate::path::PathError> {
-        let path = crate::path::normalise(path, pn_model::listener::PathMode::Normalise)?.into_owned();
-        let old = std::mem::replace(&mut self.head.path, path);
-        self.original_path.get_or_insert(old);
+        let path = crate::path::normalise(path, pn_model::listener::PathMode::Normalise)?;
+        if self.original_path.is_empty() {
+            std::mem::swap(&mut self.original_path, &mut self.head.path);
+        }
+        path.as_ref().clone_into(&mut self.head.path);
         Ok(())
+    }
+
+    /// Takes whole segments away from the front of the path: `prefix` is in normal form and does not end with a slash.
+    /// `false` where the path begins otherwise. What is left of a normal path is one.
+    pub fn strip_path(&mut self, prefix: &str) -> bool {
+        let path = &mut self.head.path;
+        let rest = path.strip_prefix(prefix);
+        if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            return false;
+        }
+        if self.original_path.is_empty() {
+            self.original_path.push_str(path);
+        }
+        path.drain(..prefix.len());
+        if path.is_empty() {
+            path.push('/');
+        }
+        true
     }
 
     /// Without the question mark.

@@ -1,6 +1,6 @@
 //! The response as middlewares see and change it.
 
-use super::{Extensions, FieldList, FieldValue, Known, RequestContext};
+use super::{Extensions, FieldLine, FieldList, FieldValue, Known, RequestContext};
 use crate::body::BodyFilter;
 use crate::error::ErrorKind;
 use http::StatusCode;
@@ -124,6 +124,16 @@ impl ResponseContext {
     /// Adds a field beside those of its name.
     pub fn add_header(&mut self, name: impl Borrow<HeaderName>, value: impl Borrow<HeaderValue>) {
         self.headers.append(name.borrow(), value.borrow());
+    }
+
+    /// As [`ResponseContext::set_header`], of a field that was made when the middleware was.
+    pub fn set_line(&mut self, line: &FieldLine) {
+        self.headers.insert_line(line);
+    }
+
+    /// As [`ResponseContext::add_header`], of a field that was made when the middleware was.
+    pub fn add_line(&mut self, line: &FieldLine) {
+        self.headers.append_line(line);
     }
 
     pub fn remove_header(&mut self, name: &HeaderName) {

@@ -2,6 +2,7 @@
 
 use crate::Built;
 use http::{HeaderName, HeaderValue};
+use pn_core::context::FieldLine;
 use pn_core::{BuildError, Env, Flow, Middleware, RequestContext, ResponseContext};
 use pn_model::Text;
 use pn_model::middleware::{FRAMING_FIELDS, HeaderEdits, Headers};
@@ -16,8 +17,8 @@ struct EditHeaders {
 #[derive(Debug)]
 struct Edits {
     remove: Box<[HeaderName]>,
-    set: Box<[(HeaderName, HeaderValue)]>,
-    add: Box<[(HeaderName, HeaderValue)]>,
+    set: Box<[FieldLine]>,
+    add: Box<[FieldLine]>,
 }
 
 pub(crate) fn build(spec: &Headers) -> Built {
@@ -29,15 +30,15 @@ pub(crate) fn build(spec: &Headers) -> Built {
 impl Middleware for EditHeaders {
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         self.request.remove.iter().for_each(|name| cx.remove_header(name));
-        self.request.set.iter().for_each(|(name, value)| cx.set_header(name, value));
-        self.request.add.iter().for_each(|(name, value)| cx.add_header(name, value));
+        self.request.set.iter().for_each(|line| cx.set_line(line));
+        self.request.add.iter().for_each(|line| cx.add_line(line));
         Flow::Continue
     }
 
     fn on_response(&self, cx: &mut ResponseContext, _env: &dyn Env) -> Flow {
         self.response.remove.iter().for_each(|name| cx.remove_header(name));
-        self.response.set.iter().for_each(|(name, value)| cx.set_header(name, value));
-        self.response.add.iter().for_each(|(name, value)| cx.add_header(name, value));
+        self.response.set.iter().for_each(|line| cx.set_line(line));
+        self.response.add.iter().for_each(|line| cx.add_line(line));
         Flow::Continue
     }
 }
@@ -54,19 +55,19 @@ impl Edits {
             }
             Ok(name)
         };
-        let pair = |key: &str, (field, text): &(String, Text)| {
+        let line = |key: &str, (field, text): &(String, Text)| {
             let value = HeaderValue::try_from(text.expose());
             let mut value = value.map_err(|_| {
                 BuildError::new(["headers", side, key, field], "a field value has no such characters")
             })?;
             // Not shown by Debug, and never put into a table of HTTP/2 (RFC 7541 section 7.1.3).
             value.set_sensitive(text.is_secret());
-            Ok((name(key, field)?, value))
+            Ok(FieldLine::new(&name(key, field)?, &value))
         };
         Ok(Self {
             remove: spec.remove.iter().map(|field| name("remove", field)).collect::<Result<_, _>>()?,
-            set: spec.set.iter().map(|field| pair("set", field)).collect::<Result<_, _>>()?,
-            add: spec.add.iter().map(|field| pair("add", field)).collect::<Result<_, _>>()?,
+            set: spec.set.iter().map(|field| line("set", field)).collect::<Result<_, _>>()?,
+            add: spec.add.iter().map(|field| line("add", field)).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -5,6 +5,7 @@ use crate::client_key::Keyer;
 use crate::slots::{Counts, Keys};
 use ahash::RandomState;
 use http::StatusCode;
+use pn_core::context::Places;
 use pn_core::{BuildContext, Env, Flow, Middleware, Reply, RequestContext};
 use pn_model::middleware::ClientKey;
 use std::sync::Arc;
@@ -22,18 +23,9 @@ struct Counted {
     counts: Counts,
 }
 
-/// A request's place; several limits of one stack each have theirs.
-#[derive(Default)]
-struct Places(Vec<Place>);
-
-struct Place {
-    counted: Arc<Counted>,
-    at: usize,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.counted.counts.leave(self.at);
+impl Places for Counted {
+    fn leave(&self, at: usize) {
+        self.counts.leave(at);
     }
 }
 
@@ -57,13 +49,8 @@ impl Middleware for InFlight {
             let reply = Reply::text(StatusCode::TOO_MANY_REQUESTS, "429 Too Many Requests\n");
             return Flow::Respond(Box::new(reply));
         };
-        let place = Place { counted: Arc::clone(&self.counted), at };
-        match cx.extensions_mut().get_mut::<Places>() {
-            Some(places) => places.0.push(place),
-            None => {
-                cx.extensions_mut().insert(Places(vec![place]));
-            }
-        }
+        let counted = Arc::<Counted>::clone(&self.counted);
+        cx.extensions_mut().hold(counted, at);
         Flow::Continue
     }
 }

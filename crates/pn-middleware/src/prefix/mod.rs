@@ -2,6 +2,7 @@
 
 use crate::Built;
 use http::{HeaderName, HeaderValue};
+use pn_core::context::FieldLine;
 use pn_core::{Env, ErrorKind, Flow, Middleware, ProxyError, RequestContext};
 use regex::Regex;
 use std::sync::Arc;
@@ -10,7 +11,14 @@ use std::sync::Arc;
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 #[derive(Debug)]
-struct StripPrefix(Box<[String]>);
+struct StripPrefix(Box<[Prefix]>);
+
+#[derive(Debug)]
+struct Prefix {
+    text: String,
+    /// What the upstream is told; `None` where no field can say it.
+    told: Option<FieldLine>,
+}
 
 #[derive(Debug)]
 struct StripPrefixRegex(Box<[Regex]>);
@@ -19,7 +27,9 @@ struct StripPrefixRegex(Box<[Regex]>);
 struct AddPrefix(String);
 
 pub(crate) fn strip(prefixes: &[String]) -> Built {
-    Ok(Arc::new(StripPrefix(prefixes.iter().map(|prefix| prefix.trim_end_matches('/').to_owned()).collect())))
+    Ok(Arc::new(StripPrefix(
+        prefixes.iter().map(|prefix| Prefix::new(prefix.trim_end_matches('/'))).collect(),
+    )))
 }
 
 pub(crate) fn strip_regex(regexes: &[String]) -> Built {
@@ -35,12 +45,19 @@ pub(crate) fn add(prefix: &str) -> Built {
 
 impl Middleware for StripPrefix {
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
-        let path = cx.path();
-        let rest = |prefix: &String| {
-            path.strip_prefix(prefix.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let found = self.0.iter().find_map(|prefix| Some((prefix, rest(prefix)?.to_owned())));
-        found.map_or(Flow::Continue, |(prefix, rest)| stripped(cx, prefix, &rest))
+        let found = self.0.iter().find(|prefix| cx.strip_path(&prefix.text));
+        if let Some(told) = found.and_then(|prefix| prefix.told.as_ref()) {
+            cx.set_line(told);
+        }
+        Flow::Continue
+    }
+}
+
+impl Prefix {
+    fn new(text: &str) -> Self {
+        let told = HeaderValue::from_str(text).ok();
+        let told = told.map(|told| FieldLine::new(&FORWARDED_PREFIX, &told));
+        Self { text: text.to_owned(), told }
     }
 }
 
