@@ -12,6 +12,7 @@ use pn_core::middleware::Call;
 use pn_core::{Current, Env, ErrorKind, LocalFuture, ProxyError, Reply, RequestContext};
 use pn_model::ServiceName;
 use pn_model::limits::SYNTHETIC_BODY_BYTES;
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,11 +24,24 @@ pub(crate) struct ExchangeEnv {
     pub(crate) current: Current,
     pub(crate) connection: Rc<Connection>,
     pub(crate) client_ip: IpAddr,
+    /// The moment at which the exchange began, until it waits for something: reading the clock costs more than most
+    /// middlewares. 0 from then on.
+    pub(crate) moment: Cell<u64>,
+}
+
+impl ExchangeEnv {
+    /// The exchange waits, or has waited: the clock is read again from now on.
+    pub(crate) fn wait(&self) {
+        self.moment.set(0);
+    }
 }
 
 impl Env for ExchangeEnv {
     fn now(&self) -> u64 {
-        self.worker.env.now()
+        match self.moment.get() {
+            0 => self.worker.env.now(),
+            moment => moment,
+        }
     }
 
     fn wall_clock(&self) -> Duration {

@@ -43,7 +43,8 @@ use pn_core::graph::{ListenerNode, RouteNode, ServiceId};
 use pn_core::{Current, Dispatch, ErrorKind, ProxyError, RequestContext};
 use request_body::Pace;
 use service::{Choice, Served};
-use stack::{Passed, Verdict, inward};
+use stack::{Passed, Stack, Verdict, inward, inward_waiting};
+use std::cell::Cell;
 use std::rc::Rc;
 use tunnel::ClientEnd;
 
@@ -144,6 +145,7 @@ impl Begun {
             client_ip: cx.client_ip(),
             connection: Rc::clone(&conn.connection),
             current,
+            moment: Cell::new(began),
         };
         Ok(Self { cx, delivery, door, env, began, tally, version, client })
     }
@@ -152,15 +154,19 @@ impl Begun {
         let finishing =
             response::Finishing { conn, began: self.began, tally: &self.tally, version: self.version };
         let protocol = self.delivery.upgrade.clone();
-        let mut passed = Passed::new();
+        let mut passed = Passed::default();
         let mut served = run(&mut self.cx, &mut self.delivery, self.door, conn, &self.env, &mut passed).await;
         conn.worker.deliveries.give(self.delivery);
+        self.env.wait();
         // What failed on the client's side is told as that, whatever the upstream made of it.
         if let Some(kind) = self.tally.failed.get().filter(|_| served.error.is_some()) {
             served = ProxyError::new(kind).into();
         }
-        let outcome = outward::run(self.cx, served, &passed, &self.env).await;
-        finishing.respond(outcome, self.client.zip(protocol))
+        let mut filters = Vec::new();
+        if !passed.is_empty() {
+            (self.cx, filters) = outward::run(self.cx, &mut served, passed, &self.env).await;
+        }
+        finishing.respond(self.cx, served, filters, self.client.zip(protocol))
     }
 }
 
@@ -208,7 +214,7 @@ async fn run<'g>(
     };
     let mut verdict = Verdict::Pass;
     if !listener.stack.is_empty() {
-        verdict = inward(&listener.stack, cx, env, passed).await;
+        verdict = through(&listener.stack, cx, env, passed).await;
     }
     match (verdict, door) {
         (Verdict::Pass, Door::Reply(reply)) => (*reply).into(),
@@ -218,6 +224,19 @@ async fn run<'g>(
             None => ProxyError::new(ErrorKind::Internal).into(),
         },
         (verdict, _) => decided(cx, delivery, verdict, env).await,
+    }
+}
+
+/// A stack inward, to its end or to who decides.
+async fn through<'g>(
+    stack: Stack<'g>,
+    cx: &mut RequestContext,
+    env: &ExchangeEnv,
+    passed: &mut Passed<'g>,
+) -> Verdict {
+    match inward(stack, cx, env, passed) {
+        Ok(verdict) => verdict,
+        Err(rest) => Box::pin(inward_waiting(rest, cx, env, passed)).await,
     }
 }
 
@@ -245,7 +264,7 @@ async fn routed<'g>(
             if stack.is_empty() {
                 continue;
             }
-            let verdict = inward(stack, cx, env, passed).await;
+            let verdict = through(stack, cx, env, passed).await;
             if !matches!(verdict, Verdict::Pass) {
                 return decided(cx, delivery, verdict, env).await;
             }

@@ -11,78 +11,80 @@ use http::header::HeaderValue;
 use http::{Method, Version};
 use pn_core::context::{FieldList, RequestHead};
 use pn_core::{
-    BodyFilter, Dispatch, Env, ErrorKind, Flow, ProxyError, Reply, RequestContext, ResponseContext,
+    BodyFilter, Dispatch, Env, ErrorKind, Flow, Middleware, ProxyError, Reply, RequestContext,
+    ResponseContext,
 };
 use std::rc::Rc;
+use std::sync::Arc;
 
-/// The request, what is answered, and the filters of its body.
-pub(crate) type Outcome = (Box<RequestContext>, Served, Vec<Box<dyn BodyFilter>>);
+/// The request, and the filters of the response's body.
+pub(crate) type Outcome = (Box<RequestContext>, Filters);
+
+pub(crate) type Filters = Vec<Box<dyn BodyFilter>>;
 
 /// A response on its way outward.
-struct Outward {
+struct Outward<'s> {
     context: ResponseContext,
     /// All of the response that its context does not hold.
-    rest: Served,
+    rest: &'s mut Served,
 }
 
-/// A middleware that is not done at once, by its place in `Passed`.
-struct Pause {
-    at: usize,
+/// A middleware that is not done at once.
+struct Pause<'g> {
+    middleware: &'g Arc<dyn Middleware>,
     flow: Flow,
 }
 
 /// Runs what the request passed, in reverse.
 pub(crate) async fn run(
     cx: Box<RequestContext>,
-    served: Served,
-    passed: &Passed<'_>,
+    served: &mut Served,
+    mut passed: Passed<'_>,
     env: &ExchangeEnv,
 ) -> Outcome {
-    if passed.is_empty() {
-        return (cx, served, Vec::new());
-    }
     let mut outward = Outward::new(cx, served);
-    match outward.go(passed, passed.len(), env) {
-        None => outward.into_parts(),
+    match outward.go(&mut passed, env) {
+        None => outward.finish(),
         Some(pause) => Box::pin(outward.go_on(passed, pause, env)).await,
     }
 }
 
-impl Outward {
-    fn new(cx: Box<RequestContext>, mut served: Served) -> Self {
+impl<'s> Outward<'s> {
+    fn new(cx: Box<RequestContext>, served: &'s mut Served) -> Self {
         let headers = std::mem::take(&mut served.headers);
         let size = served.source.size();
         Self { context: ResponseContext::new(cx, served.status, headers, size, served.error), rest: served }
     }
 
-    fn into_parts(self) -> Outcome {
+    fn finish(self) -> Outcome {
         let (cx, status, headers, filters) = self.context.into_parts();
-        (cx, Served { status, headers, ..self.rest }, filters)
+        (self.rest.status, self.rest.headers) = (status, headers);
+        (cx, filters)
     }
 
-    /// Runs those before `end` as far as each is done at once.
-    fn go(&mut self, passed: &Passed<'_>, end: usize, env: &ExchangeEnv) -> Option<Pause> {
-        for (at, middleware) in passed.iter().enumerate().take(end).rev() {
+    /// Runs what is left of them as far as each is done at once.
+    fn go<'g>(&mut self, passed: &mut Passed<'g>, env: &ExchangeEnv) -> Option<Pause<'g>> {
+        while let Some(middleware) = passed.pop() {
             match middleware.on_response(&mut self.context, env as &dyn Env) {
                 Flow::Continue => {}
                 Flow::Respond(reply) => self.replace(*reply),
                 flow @ (Flow::Await | Flow::Dispatch(_) | Flow::Gather(_)) => {
-                    return Some(Pause { at, flow });
+                    return Some(Pause { middleware, flow });
                 }
             }
         }
         None
     }
 
-    async fn go_on(mut self, passed: &Passed<'_>, pause: Pause, env: &ExchangeEnv) -> Outcome {
+    async fn go_on(mut self, mut passed: Passed<'_>, pause: Pause<'_>, env: &ExchangeEnv) -> Outcome {
         let mut next = Some(pause);
-        while let Some(Pause { at, mut flow }) = next {
-            if let (Flow::Gather(bytes), Some(middleware)) = (&flow, passed.get(at)) {
-                let size = self.rest.source.gather(*bytes).await;
+        while let Some(Pause { middleware, mut flow }) = next {
+            if let Flow::Gather(bytes) = flow {
+                let size = self.rest.source.gather(bytes).await;
                 self.context.set_gathered(size);
                 flow = middleware.on_response(&mut self.context, env as &dyn Env);
             }
-            if let (Flow::Await, Some(middleware)) = (&flow, passed.get(at)) {
+            if let Flow::Await = flow {
                 (self.context, flow) = middleware.resume_response(self.context, env).await;
             }
             match flow {
@@ -90,9 +92,9 @@ impl Outward {
                 Flow::Respond(reply) => self.replace(*reply),
                 Flow::Dispatch(dispatch) => self.fetch(&dispatch, env).await,
             }
-            next = self.go(passed, at, env);
+            next = self.go(&mut passed, env);
         }
-        self.into_parts()
+        self.finish()
     }
 
     fn replace(&mut self, reply: Reply) {

@@ -2,7 +2,7 @@
 //! counted when all is over.
 
 use super::finish::Finish;
-use super::outward::Outcome;
+use super::outward::Filters;
 use super::request_body::Tally;
 use super::response_body::{ResponseBody, ResponseSource};
 use super::service::Served;
@@ -13,7 +13,7 @@ use crate::metrics::Protocol;
 use http::header::HeaderValue;
 use http::{StatusCode, Version};
 use pn_core::context::{FieldList, Known};
-use pn_core::{BodyFilter, ErrorKind, ProxyError, RequestContext};
+use pn_core::{ErrorKind, ProxyError, RequestContext};
 use std::rc::Rc;
 
 /// What a client is answered.
@@ -40,7 +40,13 @@ impl Finishing<'_> {
     }
 
     /// The response, and with it the end of the exchange.
-    pub(crate) fn respond(&self, (cx, mut served, filters): Outcome, change: Change) -> Response {
+    pub(crate) fn respond(
+        &self,
+        cx: Box<RequestContext>,
+        mut served: Served,
+        filters: Filters,
+        change: Change,
+    ) -> Response {
         let close = served.close || self.conn.closes() || self.tally.failed.get().is_some();
         let upstream = served.upgrade.take();
         if let (StatusCode::SWITCHING_PROTOCOLS, Some(upstream)) = (served.status, upstream) {
@@ -93,7 +99,7 @@ impl Finishing<'_> {
         status: StatusCode,
         headers: FieldList,
         source: ResponseSource,
-        filters: Vec<Box<dyn BodyFilter>>,
+        filters: Filters,
         close: bool,
         finish: Finish,
     ) -> Response {

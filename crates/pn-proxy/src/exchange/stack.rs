@@ -6,10 +6,12 @@ use pn_core::{Dispatch, Env, Flow, Middleware, Reply, RequestContext};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// The middlewares that a request passed, in that order.
-pub(crate) type Passed<'g> = SmallVec<[&'g Arc<dyn Middleware>; 8]>;
+/// Middlewares of a graph in their order: a stack, or a part of one.
+pub(crate) type Stack<'g> = &'g [Arc<dyn Middleware>];
 
-type Stack<'g> = &'g [Arc<dyn Middleware>];
+/// The middlewares that a request passed, in that order: of each stack as many as it did.
+#[derive(Default)]
+pub(crate) struct Passed<'g>(SmallVec<[Stack<'g>; 3]>);
 
 /// What a stack decided.
 pub(crate) enum Verdict {
@@ -18,53 +20,51 @@ pub(crate) enum Verdict {
     Dispatch(Box<Dispatch>),
 }
 
-/// Runs a stack inward until one of it decides.
-pub(crate) async fn inward<'g>(
-    stack: Stack<'g>,
-    cx: &mut RequestContext,
-    env: &ExchangeEnv,
-    passed: &mut Passed<'g>,
-) -> Verdict {
-    match inward_at_once(stack, cx, env, passed) {
-        Ok(verdict) => verdict,
-        Err(waiting) => Box::pin(inward_waiting(waiting, cx, env, passed)).await,
-    }
-}
-
-/// As far as nobody waits. `Err` is the rest of the stack, of which the first waits.
-fn inward_at_once<'g>(
+/// Runs a stack inward until one of it decides, as far as nobody waits. `Err` is the rest of the stack, of which the first
+/// waits, for [`inward_waiting`].
+pub(crate) fn inward<'g>(
     stack: Stack<'g>,
     cx: &mut RequestContext,
     env: &ExchangeEnv,
     passed: &mut Passed<'g>,
 ) -> Result<Verdict, Stack<'g>> {
-    let mut rest = stack;
-    while let [middleware, behind @ ..] = rest {
-        let flow = middleware.on_request(cx, env as &dyn Env);
-        if matches!(flow, Flow::Await) {
-            return Err(rest);
-        }
-        if let Some(verdict) = decide(flow, middleware, passed) {
-            return Ok(verdict);
-        }
-        rest = behind;
+    for (at, middleware) in stack.iter().enumerate() {
+        let verdict = match middleware.on_request(cx, env as &dyn Env) {
+            Flow::Continue | Flow::Gather(_) => continue,
+            Flow::Await => return Err(passed.split(stack, at)),
+            Flow::Respond(reply) => {
+                passed.split(stack, at);
+                Verdict::Reply(reply)
+            }
+            Flow::Dispatch(dispatch) => {
+                passed.split(stack, at + 1);
+                Verdict::Dispatch(dispatch)
+            }
+        };
+        return Ok(verdict);
     }
+    passed.add(stack);
     Ok(Verdict::Pass)
 }
 
-async fn inward_waiting<'g>(
+pub(crate) async fn inward_waiting<'g>(
     mut rest: Stack<'g>,
     cx: &mut RequestContext,
     env: &ExchangeEnv,
     passed: &mut Passed<'g>,
 ) -> Verdict {
-    while let [waiting, behind @ ..] = rest {
+    while let [waiting, ..] = rest {
+        env.wait();
         let (back, flow) = waiting.resume_request(cx.take(), env).await;
         *cx = back;
-        if let Some(verdict) = decide(flow, waiting, passed) {
-            return verdict;
+        if let Flow::Respond(reply) = flow {
+            return Verdict::Reply(reply);
         }
-        match inward_at_once(behind, cx, env, passed) {
+        let behind = passed.split(rest, 1);
+        if let Flow::Dispatch(dispatch) = flow {
+            return Verdict::Dispatch(dispatch);
+        }
+        match inward(behind, cx, env, passed) {
             Ok(verdict) => return verdict,
             Err(waiting) => rest = waiting,
         }
@@ -72,17 +72,33 @@ async fn inward_waiting<'g>(
     Verdict::Pass
 }
 
-/// `None` when the next one is asked.
-fn decide<'g>(flow: Flow, middleware: &'g Arc<dyn Middleware>, passed: &mut Passed<'g>) -> Option<Verdict> {
-    match flow {
-        Flow::Continue | Flow::Await | Flow::Gather(_) => {
-            passed.push(middleware);
-            None
+impl<'g> Passed<'g> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes the last one.
+    pub(crate) fn pop(&mut self) -> Option<&'g Arc<dyn Middleware>> {
+        while let Some(stack) = self.0.last_mut() {
+            if let Some((last, before)) = stack.split_last() {
+                *stack = before;
+                return Some(last);
+            }
+            self.0.pop();
         }
-        Flow::Respond(reply) => Some(Verdict::Reply(reply)),
-        Flow::Dispatch(dispatch) => {
-            passed.push(middleware);
-            Some(Verdict::Dispatch(dispatch))
+        None
+    }
+
+    fn add(&mut self, stack: Stack<'g>) {
+        if !stack.is_empty() {
+            self.0.push(stack);
         }
+    }
+
+    /// So many of a stack were passed. Returns the others.
+    fn split(&mut self, stack: Stack<'g>, at: usize) -> Stack<'g> {
+        let (passed, rest) = stack.split_at_checked(at).unwrap_or((stack, &[]));
+        self.add(passed);
+        rest
     }
 }
