@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 const TEMPORARY: &str = ".tmp";
 /// What is in a state directory.
-const OWN: [&str; 4] = ["lock", "internal-ca", "last-good.json", "last-good.json.new"];
+const OWN: [&str; 5] = ["lock", "internal-ca", "certificates", "last-good.json", "last-good.json.new"];
 /// Of directories such as /tmp.
 const STICKY: u32 = 0o1000;
 /// Far above any file that is written here.
@@ -183,7 +183,7 @@ pub(crate) fn storage(path: &Path, source: io::Error) -> AcmeError {
 }
 
 /// Where a test may kill the process.
-fn step() -> io::Result<()> {
+pub(crate) fn step() -> io::Result<()> {
     #[cfg(test)]
     crash::step()?;
     Ok(())
@@ -255,7 +255,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for (name, holds, mode_before, expected) in [
             ("new", &[][..], 0o755, 0o700),
-            ("used", &["lock", "internal-ca", "last-good.json"], 0o775, 0o700),
+            ("used", &["lock", "internal-ca", "certificates", "last-good.json"], 0o775, 0o700),
             ("strange", &["lock", "site.toml"], 0o755, 0o755),
             ("shared", &[], 0o1777, 0o777),
         ] {

@@ -10,9 +10,8 @@
 //! internal-ca/root.crt     the certificate alone, for people and trust stores; made anew from root.pem
 //! internal-ca/intermediate.pem
 //! internal-ca/leaves/NAME-HASH.pem   key and chain, by the names of the certificate
+//! certificates/            accounts and certificates of ACME, unless they are kept elsewhere: see `storage`
 //! ```
-//!
-//! Other issuers keep to directories of their own beside `internal-ca`.
 
 pub mod ca;
 mod error;

@@ -8,12 +8,14 @@
 //! The contract is that of etcd, so that a store on etcd fits: a version is a key's `mod_revision`, a lock is a key
 //! under a lease, its fence the key's `create_revision`, and every write one transaction that compares both.
 
+mod file;
 mod key;
 mod memory;
 
 #[cfg(test)]
 mod tests;
 
+pub use file::FileStore;
 pub use key::{ACCOUNTS, CERTIFICATES, CHALLENGES, Ca, Key, SCHEDULE, THROTTLE, certificate_id};
 pub use memory::{Fault, MemoryStore, Operation};
 

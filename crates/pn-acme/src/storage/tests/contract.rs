@@ -1,7 +1,7 @@
 //! The contract of `Storage`, row by row, against each store: two nodes on one store, and a clock.
 
 use super::TestClock;
-use crate::storage::{Expected, Key, MemoryStore, Storage, StorageError, VALUE_BYTES};
+use crate::storage::{Expected, FileStore, Key, MemoryStore, Storage, StorageError, VALUE_BYTES};
 use std::time::Duration;
 
 const NOW: u64 = 1_700_000_000;
@@ -19,7 +19,10 @@ fn rigs() -> Vec<Rig> {
     let memory = MemoryStore::new("one", clock.clock());
     let two = Box::new(memory.node("two"));
     let memory = Rig { one: Box::new(memory), two, clock, _dir: tempfile::tempdir().unwrap() };
-    vec![memory]
+    let (clock, dir) = (TestClock::at(NOW), tempfile::tempdir().unwrap());
+    let open = || FileStore::with_clock(&dir.path().join("store"), clock.clock()).unwrap();
+    let files = Rig { one: Box::new(open()), two: Box::new(open()), clock, _dir: dir };
+    vec![memory, files]
 }
 
 fn key(text: &str) -> Key {

@@ -2,6 +2,8 @@
 
 mod contract;
 mod faults;
+mod files;
+mod processes;
 
 use super::Clock;
 use crate::Time;
