@@ -13,6 +13,7 @@
 //! certificates/            accounts and certificates of ACME, unless they are kept elsewhere: see `storage`
 //! ```
 
+pub mod acme;
 pub mod ca;
 mod error;
 mod files;

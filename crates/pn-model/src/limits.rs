@@ -80,3 +80,9 @@ pub const UPSTREAM_SESSIONS: usize = 1_024;
 pub const PROXY_HEADER_BYTES: usize = 4 << 10;
 /// Connections that wait in the kernel to be accepted, a worker. The kernel cuts it to its own bound.
 pub const ACCEPT_QUEUE: i32 = 4_096;
+/// Bytes of a CA's answer: chains and directories are a few KiB.
+pub const ACME_BODY_BYTES: usize = 1 << 20;
+/// Names of one certificate: what Let's Encrypt takes. An order has no more authorizations than names.
+pub const ACME_IDENTIFIERS: usize = 100;
+/// Bytes of a URL that a CA gives; they are below 200.
+pub const ACME_URL_BYTES: usize = 2 << 10;

@@ -1,0 +1,54 @@
+//! The procedures against the simulated CA. Every test that throws dice prints its seed when it fails.
+
+mod account;
+mod faults;
+mod orders;
+
+use super::sim::{self, DIRECTORY, SimCa};
+use super::*;
+
+/// 2026-01-01
+const BEGIN: Time = 1_767_225_600;
+
+/// A CA, an account, and the time.
+struct Scene {
+    ca: SimCa,
+    session: Session,
+    now: Time,
+}
+
+impl Scene {
+    fn new(seed: u64) -> Self {
+        let session = Session::new(DIRECTORY, AccountKey::generate(KeyType::P256).unwrap(), None).unwrap();
+        Self { ca: SimCa::new(seed), session, now: BEGIN }
+    }
+
+    fn registered(seed: u64) -> Self {
+        let mut scene = Self::new(seed);
+        let machine = Register::default().machine(&scene.session);
+        scene.run(machine).unwrap();
+        scene
+    }
+
+    fn run<T>(&mut self, mut machine: Procedure<T>) -> Result<T, AcmeFault> {
+        sim::run(&mut machine, &mut self.ca, &mut self.now)
+    }
+
+    fn order(&mut self, order: Order) -> Result<Obtained, AcmeFault> {
+        let machine = order.machine(&self.session);
+        self.run(machine)
+    }
+}
+
+/// An order by every kind of challenge, by DNS last.
+fn order(names: &[&str]) -> Order {
+    let names: Vec<_> = names.iter().map(|name| Identifier::parse(name)).collect();
+    let csr = CertificateKey::generate(KeyType::P256).unwrap().request(&names).unwrap();
+    let challenges = vec![
+        ChallengeKind::TlsAlpn01,
+        ChallengeKind::Http01,
+        ChallengeKind::Dns01,
+        ChallengeKind::DnsPersist01,
+    ];
+    Order { names, csr, profile: None, replaces: None, challenges, preferred_chain: None }
+}
