@@ -1,6 +1,6 @@
 //! Where certificates come from: the internal CA, with its files, its schedule of renewals, and the installation of its
-//! root into the system's store; the store that ACME's accounts and certificates are kept in. Nothing here runs by
-//! itself: the control plane drives it and hands in the time.
+//! root into the system's store; the store that ACME's accounts and certificates are kept in, and when each certificate
+//! of ACME is obtained and renewed. Nothing here runs by itself: the control plane drives it and hands in the time.
 //!
 //! ## The state directory
 //!
@@ -17,6 +17,7 @@ pub mod acme;
 pub mod ca;
 mod error;
 mod files;
+pub mod life;
 pub mod records;
 pub mod storage;
 pub mod trust;

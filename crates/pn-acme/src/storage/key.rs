@@ -102,7 +102,7 @@ impl Ca {
 /// algorithm and the profile are no part of it, so that changing them replaces the certificate.
 pub fn certificate_id<T: AsRef<str>>(names: &[T]) -> String {
     let set: BTreeSet<String> = names.iter().map(|name| name.as_ref().to_ascii_lowercase()).collect();
-    let first = names.first().map(|name| readable(name.as_ref())).unwrap_or_default();
+    let first = set.first().map(|name| readable(name)).unwrap_or_default();
     let all = set.into_iter().collect::<Vec<_>>().join("\n");
     format!("{first}-{}", hash(all.as_bytes(), 12))
 }

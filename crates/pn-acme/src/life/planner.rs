@@ -1,0 +1,373 @@
+//! Which certificates to look at when: all that are wanted, one visit of each at a time, the urgent ones first.
+
+use super::decide::{Own, decide};
+use super::{Attempt, CertificateId, Decision, Demand, Facts, MINUTE, Next, Slots, Time, spread};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How much goes on at once, and how often the storage is looked at for what others did.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Visits at once.
+    pub visits: usize,
+    /// Seconds between looks at a certificate that needs nothing.
+    pub recheck: u64,
+    /// The same for one that is missing: another node may have obtained it, or somebody imported it.
+    pub recheck_missing: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { visits: 64, recheck: 10 * MINUTE, recheck_missing: MINUTE }
+    }
+}
+
+/// Until a certificate is looked at again that another node is at work on.
+const ELSEWHERE: u64 = 10;
+/// Until the storage is tried again.
+const TROUBLE: u64 = 30;
+/// The clock was set back when it is behind itself by so much.
+const SET_BACK: u64 = MINUTE;
+
+/// What to do for one certificate. The caller says what came of it by [`Planner::visited`] or [`Planner::put_off`].
+#[derive(Debug, Clone)]
+pub struct Visit {
+    pub demand: Arc<Demand>,
+    pub kind: VisitKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VisitKind {
+    /// Load its facts.
+    Look,
+    /// Take its lock, load its facts, and do what [`Planner::decide`] says then: others may have been here.
+    Act,
+}
+
+/// Why a visit came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutOff {
+    /// Another node has the lock.
+    Elsewhere,
+    /// The throttle has no place before this moment.
+    Throttled(Time),
+    /// The storage failed, or the lock was lost.
+    Trouble(String),
+}
+
+/// What is planned for one certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    pub demand: Arc<Demand>,
+    /// `None`: the storage has not been read yet.
+    pub facts: Option<Facts>,
+    /// Whether a visit is under way.
+    pub busy: bool,
+    /// When something is done for it next, and what. While busy: what is being done.
+    pub next: Next,
+    pub at: Time,
+    /// Of the storage, at the last visit.
+    pub trouble: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct Planner {
+    pace: Pace,
+    entries: BTreeMap<CertificateId, Entry>,
+    queue: BTreeSet<(Time, Urgency, CertificateId)>,
+    /// Our own share of the throttle, by directory: keeps those that would find the shared one full from trying.
+    slots: BTreeMap<String, Slots>,
+    busy: usize,
+    latest: Time,
+}
+
+/// Those that have nothing to serve go first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    Missing,
+    Pressing,
+    Ordinary,
+}
+
+#[derive(Debug)]
+struct Entry {
+    demand: Arc<Demand>,
+    facts: Option<Facts>,
+    /// In the queue at this moment; `None` while it is visited.
+    wake: Option<(Time, Urgency)>,
+    busy: bool,
+    trouble: Option<String>,
+    /// When a try was first seen that is said to be of the future: its pause is counted from here.
+    ahead: Option<Ahead>,
+    newest: Option<Newest>,
+}
+
+/// The certificate that was seen last. `since`: when it was first seen in place of another.
+#[derive(Debug, Clone, Copy)]
+struct Newest {
+    not_after: Time,
+    obtained_at: Time,
+    since: Option<Time>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ahead {
+    last: Time,
+    failures: u32,
+    seen: Time,
+}
+
+impl Planner {
+    pub fn new(pace: Pace) -> Self {
+        Self {
+            pace,
+            entries: BTreeMap::new(),
+            queue: BTreeSet::new(),
+            slots: BTreeMap::new(),
+            busy: 0,
+            latest: 0,
+        }
+    }
+
+    /// What is wanted from now on. What was wanted before and is the same goes on untouched; what is new is looked at at
+    /// once; what is not wanted any more is forgotten. Returns the ids of the last.
+    pub fn demand(&mut self, demands: Vec<Demand>, now: Time) -> Vec<CertificateId> {
+        let wanted: BTreeSet<CertificateId> = demands.iter().map(|demand| demand.id.clone()).collect();
+        let gone: Vec<_> = self.entries.keys().filter(|id| !wanted.contains(*id)).cloned().collect();
+        for id in &gone {
+            self.forget(id);
+        }
+        for demand in demands {
+            if self.entries.get(&demand.id).is_some_and(|entry| *entry.demand == demand) {
+                continue;
+            }
+            let id = demand.id.clone();
+            self.forget(&id);
+            self.entries.insert(id.clone(), Entry::new(Arc::new(demand)));
+            self.wake(&id, now);
+        }
+        gone
+    }
+
+    /// The visits to be made now.
+    pub fn visits(&mut self, now: Time) -> Vec<Visit> {
+        self.mind_the_clock(now);
+        let mut visits = Vec::new();
+        while self.busy < self.pace.visits {
+            let Some((wake, _, id)) = self.queue.first().cloned() else { break };
+            if wake > now {
+                break;
+            }
+            if let Some(visit) = self.visit(&id, now) {
+                visits.push(visit);
+            }
+        }
+        visits
+    }
+
+    /// When there is something to do next. `None`: not before a visit ends or a demand comes.
+    pub fn wake_at(&self) -> Option<Time> {
+        let free = self.busy < self.pace.visits;
+        self.queue.first().filter(|_| free).map(|(wake, _, _)| *wake)
+    }
+
+    /// Looks at one again now, such as when somebody asks for it.
+    pub fn touch(&mut self, id: &CertificateId, now: Time) {
+        if self.entries.get(id).is_some_and(|entry| !entry.busy) {
+            if let Some(entry) = self.entries.get_mut(id) {
+                entry.facts = None;
+            }
+            self.wake(id, now);
+        }
+    }
+
+    /// What to do, as these are the facts. `Wait` for what is not wanted any more.
+    pub fn decide(&mut self, visit: &Visit, facts: &Facts, now: Time) -> Decision {
+        match self.entry_of(visit) {
+            Some(entry) => entry.decide(facts, now),
+            None => Decision::Wait { until: Time::MAX, next: Next::Obtain },
+        }
+    }
+
+    /// A visit ended, and this is what the storage holds now.
+    pub fn visited(&mut self, visit: &Visit, facts: Facts, now: Time) {
+        let pace = self.pace;
+        self.end_visit(visit, |entry| {
+            entry.trouble = None;
+            let decision = entry.decide(&facts, now);
+            entry.facts = Some(facts);
+            entry.next_look(&decision, pace, now)
+        });
+    }
+
+    /// A visit came to nothing.
+    pub fn put_off(&mut self, visit: &Visit, why: PutOff, now: Time) {
+        self.end_visit(visit, |entry| match why {
+            PutOff::Elsewhere => {
+                entry.facts = None;
+                now + ELSEWHERE
+            }
+            PutOff::Throttled(until) => until.clamp(now + 1, now + super::HOUR),
+            PutOff::Trouble(message) => {
+                entry.trouble = Some(message);
+                entry.facts = None;
+                now + TROUBLE + spread(&entry.demand.id, now, TROUBLE)
+            }
+        });
+    }
+
+    pub fn plans(&mut self, now: Time) -> Vec<Plan> {
+        self.entries.values_mut().map(|entry| entry.plan(now)).collect()
+    }
+
+    /// `None` when what the visit was for is not wanted any more, or not in this way.
+    fn entry_of(&mut self, visit: &Visit) -> Option<&mut Entry> {
+        self.entries.get_mut(&visit.demand.id).filter(|entry| Arc::ptr_eq(&entry.demand, &visit.demand))
+    }
+
+    fn end_visit(&mut self, visit: &Visit, wake: impl FnOnce(&mut Entry) -> Time) {
+        let Some(entry) = self.entry_of(visit) else { return };
+        let was_busy = std::mem::take(&mut entry.busy);
+        let at = wake(entry);
+        self.busy -= usize::from(was_busy);
+        self.wake(&visit.demand.id, at);
+    }
+
+    /// `None`: it is not its turn after all.
+    fn visit(&mut self, id: &CertificateId, now: Time) -> Option<Visit> {
+        let (demand, decision) = {
+            let entry = self.entries.get_mut(id)?;
+            let facts = entry.facts.clone();
+            (Arc::clone(&entry.demand), facts.map(|facts| entry.decide(&facts, now)))
+        };
+        let kind = match decision {
+            Some(Decision::Obtain(attempt)) => {
+                if let Err(until) = self.take_slot(&demand, &attempt, now) {
+                    self.wake(id, until.max(now + 1));
+                    return None;
+                }
+                VisitKind::Act
+            }
+            Some(Decision::Ask) => VisitKind::Act,
+            _ => VisitKind::Look,
+        };
+        let entry = self.entries.get_mut(id)?;
+        if let Some((wake, urgency)) = entry.wake.take() {
+            self.queue.remove(&(wake, urgency, id.clone()));
+        }
+        entry.busy = true;
+        self.busy += 1;
+        Some(Visit { demand, kind })
+    }
+
+    fn take_slot(&mut self, demand: &Demand, attempt: &Attempt, now: Time) -> Result<(), Time> {
+        let Some(source) = demand.issuers.get(attempt.issuer) else { return Ok(()) };
+        let known = self.slots.entry(attempt.directory.clone()).or_default();
+        known.take(source.throttle, now)
+    }
+
+    fn wake(&mut self, id: &CertificateId, at: Time) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        if let Some((wake, urgency)) = entry.wake.take() {
+            self.queue.remove(&(wake, urgency, id.clone()));
+        }
+        if entry.busy {
+            return;
+        }
+        let urgency = entry.urgency(at);
+        entry.wake = Some((at, urgency));
+        self.queue.insert((at, urgency, id.clone()));
+    }
+
+    fn forget(&mut self, id: &CertificateId) -> Option<Entry> {
+        let entry = self.entries.remove(id)?;
+        if let Some((wake, urgency)) = entry.wake {
+            self.queue.remove(&(wake, urgency, id.clone()));
+        }
+        self.busy -= usize::from(entry.busy);
+        Some(entry)
+    }
+
+    /// After the clock was set back, moments that were planned lie too far ahead.
+    fn mind_the_clock(&mut self, now: Time) {
+        let set_back = now + SET_BACK < self.latest;
+        self.latest = now;
+        if set_back {
+            let ids: Vec<_> = self.entries.keys().cloned().collect();
+            ids.iter().for_each(|id| self.wake(id, now));
+        }
+    }
+}
+
+impl Entry {
+    fn new(demand: Arc<Demand>) -> Self {
+        Self { demand, facts: None, wake: None, busy: false, trouble: None, ahead: None, newest: None }
+    }
+
+    fn decide(&mut self, facts: &Facts, now: Time) -> Decision {
+        let own = Own { not_before: self.pause_ends(facts, now), seen: self.seen(facts, now) };
+        decide(&self.demand, facts, own, now)
+    }
+
+    fn seen(&mut self, facts: &Facts, now: Time) -> Option<Time> {
+        let held = facts.held.as_ref()?;
+        let is_it =
+            |newest: &Newest| (newest.not_after, newest.obtained_at) == (held.not_after, held.obtained_at);
+        let since = match self.newest {
+            // The clock was set back since: it counts anew.
+            Some(known) if is_it(&known) => known.since.map(|since| since.min(now)),
+            Some(_) => Some(now),
+            None => None,
+        };
+        self.newest = Some(Newest { not_after: held.not_after, obtained_at: held.obtained_at, since });
+        since
+    }
+
+    /// By the clock of this node. A try from the future was written by a node whose clock is ahead, or before ours was
+    /// set back: what counts then is how long was to be waited, from when it was first seen.
+    fn pause_ends(&mut self, facts: &Facts, now: Time) -> Time {
+        let tries = &facts.tries;
+        if tries.last <= now {
+            self.ahead = None;
+            return tries.next;
+        }
+        let same =
+            |ahead: &Ahead| ahead.last == tries.last && ahead.failures == tries.failures && ahead.seen <= now;
+        let seen = self.ahead.filter(same).map_or(now, |ahead| ahead.seen);
+        self.ahead = Some(Ahead { last: tries.last, failures: tries.failures, seen });
+        seen.saturating_add(tries.next.saturating_sub(tries.last))
+    }
+
+    fn next_look(&self, decision: &Decision, pace: Pace, now: Time) -> Time {
+        let Decision::Wait { until, .. } = decision else { return now };
+        let recheck = if self.is_missing(now) { pace.recheck_missing } else { pace.recheck };
+        let recheck = recheck + spread(&self.demand.id, now, recheck / 10);
+        (*until).clamp(now + 1, now + recheck)
+    }
+
+    fn is_missing(&self, now: Time) -> bool {
+        let held = self.facts.as_ref().and_then(|facts| facts.held.as_ref());
+        !held.is_some_and(|held| held.is_valid(now))
+    }
+
+    fn urgency(&self, now: Time) -> Urgency {
+        match self.facts.as_ref().and_then(|facts| facts.held.as_ref()) {
+            Some(held) if held.is_valid(now) && held.is_pressing(now) => Urgency::Pressing,
+            Some(held) if held.is_valid(now) => Urgency::Ordinary,
+            _ => Urgency::Missing,
+        }
+    }
+
+    fn plan(&mut self, now: Time) -> Plan {
+        let facts = self.facts.clone();
+        let decision = facts.as_ref().map(|facts| self.decide(facts, now));
+        let renews = if self.is_missing(now) { Next::Obtain } else { Next::Renew };
+        let (next, at) = match decision {
+            Some(Decision::Wait { until, next }) => (next, until),
+            Some(Decision::Ask) => (Next::Ask, now),
+            Some(Decision::Obtain(_)) | None => (renews, self.wake.map_or(now, |(wake, _)| wake.max(now))),
+        };
+        let Self { demand, busy, trouble, .. } = self;
+        Plan { demand: Arc::clone(demand), facts, busy: *busy, next, at, trouble: trouble.clone() }
+    }
+}
