@@ -21,10 +21,12 @@ pub mod life;
 pub mod records;
 pub mod storage;
 pub mod trust;
+mod validation;
 
-pub use ca::{Demand, InternalCa, Issued, demands, mint_lifetimes};
+pub use ca::{Demand, InternalCa, Issued, MintBy, demands, minting};
 pub use error::AcmeError;
 pub use files::StateDir;
+pub use validation::tls_alpn_certificate;
 
 /// Seconds since 1970.
 pub type Time = u64;

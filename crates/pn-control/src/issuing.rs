@@ -1,13 +1,13 @@
 //! Certificates that sites want from issuers: which names, made before the graph that needs them is published, made
 //! again before they end. How a certificate is made is `pn-acme`'s; how one is found in a handshake is `pn-tls`'s.
 
-use pn_acme::{AcmeError, Demand, InternalCa, Issued, StateDir, demands, mint_lifetimes};
+use pn_acme::{AcmeError, Demand, InternalCa, Issued, MintBy, StateDir, demands};
 use pn_core::PrepareError;
 use pn_model::site::CertificateSource;
 use pn_model::tls::IssuerKind;
 use pn_model::{HostPattern, IssuerName};
 use pn_model::{Model, NodePath};
-use pn_tls::{CertificateStore, TimeProvider};
+use pn_tls::{CertificateStore, Source, TimeProvider};
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ pub struct InternalIssuing {
     ca: Option<InternalCa>,
     /// What the CA holds certificates for.
     held: Vec<Demand>,
-    minting: BTreeMap<Option<IssuerName>, Duration>,
+    minting: BTreeMap<Option<IssuerName>, MintBy>,
     failed: bool,
 }
 
@@ -91,15 +91,15 @@ impl InternalIssuing {
     }
 
     fn mint(&mut self, model: &Model) -> Result<(), AcmeError> {
-        let mut lifetimes = mint_lifetimes(model);
-        for (issuer, lifetime) in &self.minting {
-            lifetimes.entry(issuer.clone()).or_insert(*lifetime);
+        let mut issuers = pn_acme::minting(model);
+        for (issuer, by) in &self.minting {
+            issuers.entry(issuer.clone()).or_insert(*by);
         }
-        if lifetimes != self.minting {
+        if issuers != self.minting {
             let clock = Arc::clone(&self.clock);
-            let minter = self.authority()?.minter(lifetimes.clone(), clock);
+            let minter = self.authority()?.minter(issuers.clone(), clock);
             self.store.set_mint(minter);
-            self.minting = lifetimes;
+            self.minting = issuers;
         }
         Ok(())
     }
@@ -135,7 +135,7 @@ impl Issuing for InternalIssuing {
         if let Err(error) = self.hold(wanted, true) {
             tracing::warn!(%error, "certificates that no site wants any more were not cleared away");
         }
-        self.store.retain(|name| names.contains(name));
+        self.store.retain(Source::InternalCa, |name| names.contains(name));
     }
 
     fn renew(&mut self) {
@@ -189,7 +189,7 @@ fn wanting_acme(model: &Model) -> Vec<PrepareError> {
 }
 
 fn publish(store: &CertificateStore, issued: Vec<Issued>) {
-    store.publish(issued.into_iter().map(|one| (one.names, one.key)));
+    store.publish(Source::InternalCa, issued.into_iter().map(|one| (one.names, one.key)));
 }
 
 fn without(these: &[Demand], others: &[Demand]) -> Vec<Demand> {

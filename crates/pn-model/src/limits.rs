@@ -63,6 +63,8 @@ pub const SERVICE_DEPTH: usize = 16;
 pub const RETRIES_MAX: u32 = 10;
 /// Certificates that the internal CA holds for names under a wildcard.
 pub const INTERNAL_CERTIFICATES: usize = 10_000;
+/// Challenges of ACME that are answered at once, of each kind: as many as fifty orders of a hundred names have.
+pub const CHALLENGES: usize = 5_000;
 /// Bytes of a users file.
 pub const USERS_FILE_BYTES: u64 = 4 << 20;
 /// Password checks that succeeded and are remembered, so that bcrypt runs once a user and not once a request.

@@ -13,6 +13,7 @@ use pn_core::graph::ListenerNode;
 use pn_core::{Current, RequestContext};
 use pn_model::ListenerName;
 use pn_model::listener::{ListenerLimits, ListenerTimeouts};
+use pn_tls::CertificateStore;
 use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub(crate) struct WorkerCx {
     pub(crate) deliveries: Spare<Delivery>,
     /// Of requests without a body, which count nothing.
     pub(crate) no_tally: Rc<Tally>,
+    pub(crate) certificates: Arc<CertificateStore>,
 }
 
 /// Memory of requests that are over, for those that come: what a request needs is laid out there and handed on by pointer.
@@ -76,6 +78,7 @@ impl WorkerCx {
         upstreams: Upstreams,
         meter: metrics::Shard,
         env: WorkerEnv,
+        certificates: Arc<CertificateStore>,
     ) -> Self {
         Self {
             index,
@@ -89,6 +92,7 @@ impl WorkerCx {
             contexts: Spare::default(),
             deliveries: Spare::default(),
             no_tally: Rc::default(),
+            certificates,
         }
     }
 
@@ -133,6 +137,8 @@ pub(crate) struct ConnCx {
     /// How upstreams are told of this connection.
     pub(crate) told: Told,
     pub(crate) authority: LastAuthority,
+    /// The site's certificate was not there when the connection was opened, and until it is nothing is served.
+    pub(crate) waits: bool,
 }
 
 /// For the exchange.
@@ -185,6 +191,7 @@ impl ConnCx {
         node: Arc<ListenerNode>,
         tie: Rc<Tie>,
         pulse: Arc<Pulse>,
+        waits: bool,
     ) -> Self {
         Self {
             worker,
@@ -196,6 +203,7 @@ impl ConnCx {
             listener: Cell::new((0, usize::MAX)),
             told: Told::default(),
             authority: LastAuthority::default(),
+            waits,
         }
     }
 

@@ -4,6 +4,7 @@
 //!
 //! The way of a connection: [`read_signal`] → [`TlsTable::choose`] → handshake → [`finished`].
 
+mod challenges;
 mod client_auth;
 mod error;
 mod hosts;
@@ -23,13 +24,14 @@ mod upstream;
 #[cfg(test)]
 mod tests;
 
+pub use challenges::{ChallengeBoard, ChallengeError};
 pub use error::{TlsError, TlsErrorKind, TlsWarning};
 pub use identity::{ClientCertificateExpired, client_identity, finished};
-pub use pair::certified_key;
+pub use pair::{certified_key, validation_key};
 pub use pn_core::tls::{ClientIdentity, PolicyId, TlsInfo, TlsSignal};
 pub use rustls::sign::CertifiedKey;
 pub use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 pub use signal::{Hello, normalise_sni, read_signal};
-pub use store::{CertificateInfo, CertificateStore, Mint, Minted};
+pub use store::{CertificateInfo, CertificateStore, Mint, Minted, Source};
 pub use table::{Choice, Serve, TlsListener, TlsSite, TlsTable, UNRECOGNIZED_NAME};
 pub use upstream::{UpstreamBatch, UpstreamTls, server_name};

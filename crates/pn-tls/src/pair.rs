@@ -66,11 +66,16 @@ impl Pair {
 
     /// Elliptic curves sign faster than RSA and go first.
     pub(crate) fn rank(&self) -> u8 {
-        match self.key.key.algorithm() {
-            SignatureAlgorithm::ECDSA => 0,
-            SignatureAlgorithm::ED25519 => 1,
-            _ => 2,
-        }
+        rank(&self.key)
+    }
+}
+
+/// Of its kind of key, the cheapest first.
+pub(crate) fn rank(key: &CertifiedKey) -> u8 {
+    match key.key.algorithm() {
+        SignatureAlgorithm::ECDSA => 0,
+        SignatureAlgorithm::ED25519 => 1,
+        _ => 2,
     }
 }
 
@@ -147,7 +152,19 @@ pub fn certified_key(
     CertifiedKey::from_der(chain, key, &provider).map(Arc::new).map_err(|error| error.to_string())
 }
 
-fn schemes_of(key: &dyn SigningKey) -> Vec<SignatureScheme> {
+/// The certificate of a validation by `tls-alpn-01` with its key. Whether they match is not looked at: its critical
+/// extension (RFC 8737 section 3) is one that the library refuses to read.
+pub fn validation_key(
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<CertifiedKey>, String> {
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let key = provider.key_provider.load_private_key(key).map_err(|error| error.to_string())?;
+    Ok(Arc::new(CertifiedKey::new(vec![certificate], key)))
+}
+
+/// What a key can sign with.
+pub(crate) fn schemes_of(key: &dyn SigningKey) -> Vec<SignatureScheme> {
     SCHEMES.into_iter().filter(|scheme| key.choose_scheme(&[*scheme]).is_some()).collect()
 }
 

@@ -51,9 +51,9 @@ pub(crate) struct StoreResolver {
 impl ResolvesServerCert for StoreResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         if let Some(address) = &self.address {
-            return self.store.get_or_mint(self.issuer.as_ref(), address);
+            return self.store.get_or_mint(self.issuer.as_ref(), address, hello.signature_schemes());
         }
         let name = normalise_sni(hello.server_name()?)?;
-        self.store.get_or_mint(self.issuer.as_ref(), &name)
+        self.store.get_or_mint(self.issuer.as_ref(), &name, hello.signature_schemes())
     }
 }

@@ -1,6 +1,7 @@
 //! Reading a ClientHello: the signal it carries, and the few facts a choice of certificate and policy needs. All of it
 //! is unauthenticated and comes from the peer: nothing here may panic, and every list is bounded.
 
+use crate::challenges::ALPN;
 use crate::suites::prefers_chacha;
 use pn_core::tls::TlsSignal;
 use pn_model::limits::SIGNAL_ENTRIES;
@@ -20,12 +21,15 @@ pub struct Hello<'a> {
     pub local: Option<IpAddr>,
     /// The client lists ChaCha20 first, as those without AES in hardware do.
     pub prefers_chacha: bool,
+    /// The client offers `acme-tls/1` and nothing else: it is a CA that validates a name (RFC 8737).
+    pub validates: bool,
 }
 
 impl<'a> Hello<'a> {
     pub fn of(signal: &'a TlsSignal, local: Option<IpAddr>) -> Self {
         let prefers_chacha = prefers_chacha(signal.cipher_suites.iter().copied());
-        Self { sni: signal.sni.as_deref(), local, prefers_chacha }
+        let validates = matches!(&*signal.alpn, [only] if only == ALPN);
+        Self { sni: signal.sni.as_deref(), local, prefers_chacha, validates }
     }
 }
 

@@ -71,6 +71,21 @@ impl Signer {
     }
 }
 
+/// Signed by its own key: nobody trusts it, and nobody is meant to.
+pub(super) fn self_signed(names: &[HostPattern], now: UnixTime) -> Result<Issued, AcmeError> {
+    let mut params = params();
+    params.subject_alt_names = names.iter().map(san).collect::<Result<_, _>>()?;
+    params.distinguished_name = common_name(names);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    (params.not_before, params.not_after) = validity(super::DEFAULT_LIFETIME, now, u64::MAX);
+    let key = KeyPair::generate().map_err(|error| AcmeError::signing(&error))?;
+    let certificate = params.self_signed(&key).map_err(|error| AcmeError::signing(&error))?;
+    let secret = PrivateKeyDer::try_from(key.serialize_der()).map_err(|error| AcmeError::signing(&error))?;
+    let key = pn_tls::certified_key(vec![certificate.der().clone()], secret).map_err(AcmeError::Signing)?;
+    let not_after = params.not_after.unix_timestamp().cast_unsigned();
+    Ok(Issued { names: names.to_vec(), key, not_after, renew_at: renew_at(now, not_after) })
+}
+
 /// A third of the life that begins now is left then. The backdated hour is no part of it.
 pub(super) fn renew_at(from: UnixTime, not_after: u64) -> u64 {
     not_after - not_after.saturating_sub(from.as_secs()) / 3

@@ -15,7 +15,7 @@ mod mint;
 #[cfg(test)]
 mod tests;
 
-pub use demand::{DEFAULT_LIFETIME, Demand, demands, mint_lifetimes};
+pub use demand::{DEFAULT_LIFETIME, Demand, MintBy, demands, minting};
 pub use leaf::Issued;
 
 use crate::error::AcmeError;
@@ -97,14 +97,14 @@ impl InternalCa {
         self.leaves.renew(&self.signer.load(), now)
     }
 
-    /// Makes certificates during handshakes, for names under wildcards. `lifetimes` are those of the issuers that are
-    /// internal CAs; `None` stands for the built-in one.
+    /// Makes certificates during handshakes, for names under wildcards and those that wait for their issuer's.
+    /// `issuers` are those of [`minting`].
     pub fn minter(
         &self,
-        lifetimes: BTreeMap<Option<IssuerName>, Duration>,
+        issuers: BTreeMap<Option<IssuerName>, MintBy>,
         clock: Arc<dyn TimeProvider>,
     ) -> Box<dyn Mint> {
-        Box::new(Minter { signer: Arc::clone(&self.signer), lifetimes, clock })
+        Box::new(Minter { signer: Arc::clone(&self.signer), issuers, clock })
     }
 
     fn refresh(&mut self, now: UnixTime) -> Result<(), AcmeError> {

@@ -91,23 +91,25 @@ async fn open(
             ends = proxy_header::read(&mut socket, ends, rules).await?;
         }
         if !spec.tls {
-            return Ok((Io::Plain(socket), None, ends));
+            return Ok(Some((Io::Plain(socket), None, ends, false)));
         }
         at_tls = true;
         let current = tie.last_generation().unwrap_or_else(|| worker.current());
         let state = current.prepared_arc::<PlaneState>().ok_or(io::ErrorKind::NotConnected)?;
         drop(current);
-        let (stream, info) = tls::accept(socket, spec.name.as_str(), ends, &state.tls).await?;
-        Ok((Io::Tls(Box::new(Over::new(stream, &wire::pool()))), Some(info), ends))
+        let shaken = tls::accept(socket, spec.name.as_str(), ends, &state.tls).await?;
+        Ok(shaken.map(|tls::Shaken { stream, info, waits }| {
+            (Io::Tls(Box::new(Over::new(stream, &wire::pool()))), Some(info), ends, waits)
+        }))
     };
     let shaken = within(spec.timeouts.handshake, handshake).await;
     if let (true, Err(error)) = (at_tls, &shaken) {
         tell(&worker, spec.name.as_str(), error);
     }
-    let (mut io, tls, ends) = shaken?;
+    let Some((mut io, tls, ends, waits)) = shaken? else { return Ok(None) };
     let Some(spoken) = choose(&mut io, tls.as_ref(), &listener, &tie).await? else { return Ok(None) };
     let connection = Connection { listener: spec.name.shared(), peer: ends.peer, local: ends.local, tls };
-    let conn = Rc::new(ConnCx::new(worker, Rc::new(connection), Arc::clone(&listener), tie, pulse));
+    let conn = Rc::new(ConnCx::new(worker, Rc::new(connection), Arc::clone(&listener), tie, pulse, waits));
     Ok(Some(match spoken {
         Spoken::H1 => Box::pin(serve::h1(io, conn)),
         Spoken::H2 => Box::pin(h2::run(io, conn)),

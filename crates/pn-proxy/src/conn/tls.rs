@@ -11,18 +11,32 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::Acceptor;
 use tokio_rustls::server::TlsStream;
 
+/// A handshake that is done.
+pub(crate) struct Shaken {
+    pub(crate) stream: TlsStream<Socket>,
+    pub(crate) info: TlsInfo,
+    /// The site's certificate is not there yet.
+    pub(crate) waits: bool,
+}
+
 /// Runs the handshake. An error means that the connection is over; the client was told why where TLS has a word for it.
+/// `None`: a CA has seen what it came for.
 pub(crate) async fn accept(
     socket: Socket,
     listener: &str,
     ends: Ends,
     table: &TlsTable,
-) -> io::Result<(TlsStream<Socket>, TlsInfo)> {
+) -> io::Result<Option<Shaken>> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
     let signal = pn_tls::read_signal(&start.client_hello());
     let hello = Hello::of(&signal, ends.local.map(|local| local.ip()));
     let serve = match table.choose(listener, &hello) {
         Choice::Serve(serve) => serve,
+        Choice::Validate(config) => {
+            // RFC 8737 section 3: nothing is said over such a connection.
+            start.into_stream(config).await?.shutdown().await?;
+            return Ok(None);
+        }
         Choice::Refuse => {
             let mut socket = start.io;
             socket.write_all(&UNRECOGNIZED_NAME).await?;
@@ -35,5 +49,5 @@ pub(crate) async fn accept(
     let (_, connection) = stream.get_ref();
     let info = pn_tls::finished(connection, &serve, UnixTime::now())
         .map_err(|expired| io::Error::new(io::ErrorKind::PermissionDenied, expired))?;
-    Ok((stream, info))
+    Ok(Some(Shaken { stream, info, waits: serve.waits }))
 }

@@ -1,6 +1,6 @@
 //! What a request may do before any middleware has seen it: refused for its TLS, sent to HTTPS, or on to a route.
 
-use super::redirect;
+use super::{ahead, redirect};
 use crate::cx::ConnCx;
 use crate::plane::PlaneState;
 use http::header::{ALLOW, HeaderValue};
@@ -14,6 +14,8 @@ use pn_model::site::HttpsMode;
 /// Where a request goes.
 pub(crate) enum Door {
     Route(RouteId),
+    /// The proxy answers itself, ahead of the listener's middlewares.
+    Ahead(Box<Reply>),
     /// The proxy answers itself, within the listener's middlewares.
     Reply(Box<Reply>),
     Error(ProxyError),
@@ -36,6 +38,9 @@ pub(crate) fn open(
         // Also for connections that were opened under another graph.
         if policy != Some(tls.policy) {
             return Err(ProxyError::new(ErrorKind::Misdirected));
+        }
+        if conn.waits {
+            return Ok(Door::Ahead(Box::new(ahead::waiting())));
         }
     } else if let Some(reply) = without_tls(site, cx)? {
         return Ok(Door::Reply(Box::new(reply)));

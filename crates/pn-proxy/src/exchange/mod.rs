@@ -1,6 +1,7 @@
 //! One exchange: from the head of a request to the last byte of its response. Sockets and connections are elsewhere,
 //! and so is what speaks with upstreams.
 
+mod ahead;
 mod authority;
 mod door;
 mod env;
@@ -190,6 +191,9 @@ fn open(
     let port = connection.local.map(|local| local.port());
     forwarded::tell(&mut head.headers, &conn.told, client, peer, &asked.host, port, head.version);
     cx.begin(connection, client.ip, client.scheme);
+    if let Some(reply) = ahead::challenge(conn, cx) {
+        return Ok((asked, Door::Ahead(Box::new(reply))));
+    }
     let door = match door::open(current, conn, listener, cx)? {
         Door::Route(_) if !goes_on => Door::Reply(Box::new(max_forwards::answer(cx.method())?)),
         door => door,
@@ -212,12 +216,16 @@ async fn run<'g>(
     let Some(listener) = conn.listener(&env.current) else {
         return ProxyError::new(ErrorKind::Overloaded).into();
     };
+    let door = match door {
+        Door::Ahead(reply) => return (*reply).into(),
+        door => door,
+    };
     let mut verdict = Verdict::Pass;
     if !listener.stack.is_empty() {
         verdict = through(&listener.stack, cx, env, passed).await;
     }
     match (verdict, door) {
-        (Verdict::Pass, Door::Reply(reply)) => (*reply).into(),
+        (Verdict::Pass, Door::Reply(reply) | Door::Ahead(reply)) => (*reply).into(),
         (Verdict::Pass, Door::Error(error)) => error.into(),
         (Verdict::Pass, Door::Route(id)) => match env.current.graph().route(id) {
             Some(route) => routed(cx, delivery, route, env, passed).await,

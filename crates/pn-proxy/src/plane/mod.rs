@@ -86,7 +86,9 @@ impl Plane {
         for index in 0..count {
             let (blocking, source, adopted) = (blocking.clone(), source.clone(), Arc::clone(&adopted));
             let (shards, shares) = (Arc::clone(&shards), Arc::clone(&shares));
-            let start = Start { index, count, clock, blocking, source, shards, shares, adopted };
+            let certificates = Arc::clone(&options.certificates);
+            let start =
+                Start { index, count, clock, blocking, source, shards, shares, adopted, certificates };
             let (commands, thread) = start.spawn()?;
             workers.push(Worker { commands, thread: Mutex::new(Some(thread)) });
         }

@@ -95,7 +95,8 @@ fn worker(model: &Model) -> Rc<WorkerCx> {
     publisher.commit(compiled.graph, Prepared::new(Arc::new(())));
     let current = source.reader().current().clone();
     let meter = Shard::new(Arc::<Shards>::default());
-    let worker = WorkerCx::new(0, current.clone(), Upstreams::default(), meter, WorkerEnv::for_tests());
+    let (upstreams, env) = (Upstreams::default(), WorkerEnv::for_tests());
+    let worker = WorkerCx::new(0, current.clone(), upstreams, meter, env, Arc::default());
     worker.set_current(current);
     Rc::new(worker)
 }

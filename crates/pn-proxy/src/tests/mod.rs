@@ -1,6 +1,7 @@
 //! The front half against real sockets: what clients of each kind see of listeners, connections, reloads and drains.
 
 mod allocations;
+mod certificates;
 mod connections;
 mod drain;
 mod http2;

@@ -178,8 +178,8 @@ pub(super) fn fact<'a>(body: &'a str, key: &str) -> &'a str {
     body.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap()
 }
 
-/// Answers `/facts` with what is known of the client, `/big` with many bytes, `/wait` once it is let go on, and
-/// `/panic` not at all.
+/// Answers `/facts` with what is known of the client, `/big` with many bytes, `/wait` once it is let go on, `/panic` not
+/// at all, and everything below `/.well-known/` with 418.
 #[derive(Debug)]
 struct Probe {
     gate: watch::Receiver<bool>,
@@ -204,6 +204,10 @@ impl Middleware for Probe {
             "/big" => reply(vec![b'x'; BIG].into()),
             "/wait" => Flow::Await,
             "/panic" => panic!("as asked"),
+            path if path.starts_with("/.well-known/") => {
+                let reply = Reply::text(http::StatusCode::IM_A_TEAPOT, "of the middleware");
+                Flow::Respond(Box::new(reply))
+            }
             _ => Flow::Continue,
         }
     }

@@ -9,6 +9,7 @@ use crate::plane::StartError;
 use crate::upstream::{Shares, Upstreams};
 use crate::wire;
 use pn_core::{Current, GraphReader, GraphSource};
+use pn_tls::CertificateStore;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub(crate) struct Start {
     pub(crate) shards: Arc<metrics::Shards>,
     pub(crate) shares: Arc<Shares>,
     pub(crate) adopted: Arc<Adopted>,
+    pub(crate) certificates: Arc<CertificateStore>,
 }
 
 type Running = (mpsc::UnboundedSender<Command>, JoinHandle<()>);
@@ -66,7 +68,8 @@ impl Start {
         let current = reader.current().clone();
         let upstreams = Upstreams::new(self.index, self.count, self.shares);
         let meter = metrics::Shard::new(self.shards);
-        let worker = Rc::new(WorkerCx::new(self.index, current.clone(), upstreams, meter, env));
+        let certificates = Arc::clone(&self.certificates);
+        let worker = Rc::new(WorkerCx::new(self.index, current.clone(), upstreams, meter, env, certificates));
         worker.set_current(current.clone());
         let mut doors = Doors::new(Rc::clone(&worker));
         doors.reconcile(&current);

@@ -51,6 +51,8 @@ pub struct TlsListener<'a> {
 #[derive(Debug, Clone)]
 pub enum Choice {
     Serve(Serve),
+    /// A CA validates a name: the handshake is completed with this, and then the connection is closed.
+    Validate(Arc<ServerConfig>),
     /// Write [`UNRECOGNIZED_NAME`] and close: no site is for this client.
     Refuse,
 }
@@ -62,6 +64,9 @@ pub struct Serve {
     pub policy: PolicyId,
     /// Whether a client certificate that gets through has been verified.
     pub verifies_clients: bool,
+    /// The site's certificate is not there yet, and until then nothing is served of it: the client gets one that only
+    /// carries the answer which says so.
+    pub waits: bool,
 }
 
 pub struct TlsTable {
@@ -150,7 +155,17 @@ impl TlsTable {
     /// The configuration for a client: by its server name, or by the address it came to when it sent none; then `*`.
     /// An unknown name is refused when there is no site `*`, or that site is strict.
     pub fn choose(&self, listener: &str, hello: &Hello<'_>) -> Choice {
+        if hello.validates
+            && let Some(config) = self.validation(hello)
+        {
+            return Choice::Validate(config);
+        }
         self.find(listener, hello).unwrap_or(Choice::Refuse)
+    }
+
+    /// Of a name for which a challenge is open, whether or not it has a site.
+    fn validation(&self, hello: &Hello<'_>) -> Option<Arc<ServerConfig>> {
+        self.store.challenges().config(&crate::normalise_sni(hello.sni?)?)
     }
 
     fn find(&self, listener: &str, hello: &Hello<'_>) -> Option<Choice> {
@@ -170,8 +185,9 @@ impl TlsTable {
             return None;
         }
         let config = target.config_for(hello, &self.store);
+        let waits = target.waits(hello, &self.store);
         let ServeTarget { policy, verifies_clients, .. } = **target;
-        Some(Choice::Serve(Serve { config, policy, verifies_clients }))
+        Some(Choice::Serve(Serve { config, policy, verifies_clients, waits }))
     }
 
     /// The policy that a host's requests must have come under, on this listener. `host` is normalised. `None` when no
@@ -202,6 +218,16 @@ impl TlsTable {
 }
 
 impl ServeTarget {
+    /// Whether the client's name has no certificate but one that says so.
+    fn waits(&self, hello: &Hello<'_>, store: &CertificateStore) -> bool {
+        let Some(issuer) = &self.stored else { return false };
+        match (hello.sni.and_then(crate::normalise_sni), hello.local) {
+            (Some(name), _) => store.waits(issuer.as_ref(), &name),
+            (None, Some(ip)) => store.waits(issuer.as_ref(), &ip.to_canonical().to_string()),
+            (None, None) => false,
+        }
+    }
+
     fn config_for(&self, hello: &Hello<'_>, store: &Arc<CertificateStore>) -> Arc<ServerConfig> {
         let config = if hello.prefers_chacha { &self.chacha } else { &self.config };
         match (hello.sni, hello.local, &self.stored) {

@@ -143,7 +143,7 @@ fn equal_sites_share_a_configuration() {
         let hello = crate::Hello { sni: Some(host), ..crate::Hello::default() };
         match world.table.choose("tls", &hello) {
             crate::Choice::Serve(serve) => std::sync::Arc::as_ptr(&serve.config),
-            crate::Choice::Refuse => panic!("{host} is refused"),
+            _ => panic!("{host} is refused"),
         }
     };
     assert_eq!(config("a.example"), config("b.example"));

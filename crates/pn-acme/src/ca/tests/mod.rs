@@ -3,6 +3,7 @@
 mod damage;
 
 use super::*;
+use pn_model::acme::{AcmeIssuer, UntilIssued};
 use pn_model::site::{CertificateSource, HttpsMode};
 use pn_model::tls::{Issuer, IssuerKind};
 use pn_model::{Model, NodePath, Site};
@@ -88,7 +89,7 @@ fn a_handshake_finds_what_was_issued() {
     let mut ca = open(dir.path(), NOW).unwrap();
     let store = pn_tls::CertificateStore::new();
     let issued = ca.reconcile(&[demand(&["a.lan", "*.apps.lan"])], at(NOW)).unwrap();
-    store.publish(issued.into_iter().map(|issued| (issued.names, issued.key)));
+    store.publish(pn_tls::Source::InternalCa, issued.into_iter().map(|issued| (issued.names, issued.key)));
     for (name, expected) in [("a.lan", true), ("x.apps.lan", true), ("b.lan", false)] {
         let found = store.get(name).map(|key| verdict(ca.root_pem(), &key.cert, name, NOW).is_ok());
         assert_eq!(found.unwrap_or(false), expected, "{name}");
@@ -289,11 +290,15 @@ impl TimeProvider for Fixed {
 }
 
 #[test]
-fn minting_is_for_internal_issuers_only() {
+fn minting_is_by_the_issuer_of_the_site() {
     let dir = tempfile::tempdir().unwrap();
     let ca = open(dir.path(), NOW).unwrap();
-    let lifetimes = BTreeMap::from([(None, WEEK), (Some("lan".into()), 2 * WEEK)]);
-    let minter = ca.minter(lifetimes, Arc::new(Fixed(NOW)));
+    let issuers = BTreeMap::from([
+        (None, MintBy::InternalCa(WEEK)),
+        (Some("lan".into()), MintBy::InternalCa(2 * WEEK)),
+        (Some("wait".into()), MintBy::Itself),
+    ]);
+    let minter = ca.minter(issuers, Arc::new(Fixed(NOW)));
     for (issuer, name, days) in
         [(None, "x.y.lan", Some(7)), (Some("lan"), "10.0.0.9", Some(14)), (Some("acme"), "x.lan", None)]
     {
@@ -313,6 +318,12 @@ fn minting_is_for_internal_issuers_only() {
         }
     }
     assert!(minter.mint(None, "bücher").is_none());
+    let wait = "wait".into();
+    let placeholder = minter.mint(Some(&wait), "x.example").unwrap();
+    assert_eq!(placeholder.key.cert.len(), 1);
+    assert!(verdict(ca.root_pem(), &placeholder.key.cert, "x.example", NOW).is_err(), "nobody trusts it");
+    let is_placeholder = [Some(&wait), Some(&"lan".into()), None].map(|issuer| minter.is_placeholder(issuer));
+    assert_eq!(is_placeholder, [true, false, false]);
 }
 
 #[test]
@@ -345,11 +356,27 @@ fn demands_of_a_model() {
         kind: IssuerKind::InternalCa { lifetime: long },
         path: NodePath::default(),
     };
+    let acme = |name: &str, until_issued| Issuer {
+        name: name.into(),
+        kind: IssuerKind::Acme(Box::new(AcmeIssuer { until_issued, ..AcmeIssuer::default() })),
+        path: NodePath::default(),
+    };
+    let issuers = [issuer, acme("acme", UntilIssued::InternalCa), acme("wait", UntilIssued::Unavailable)];
     let model = Model {
         sites: sites.into_iter().map(|site| (site.name.clone(), site)).collect(),
-        issuers: BTreeMap::from([(issuer.name.clone(), issuer)]),
+        issuers: issuers.into_iter().map(|issuer| (issuer.name.clone(), issuer)).collect(),
         ..Model::default()
     };
+    let by_ca = |lifetime| MintBy::InternalCa(lifetime);
+    assert_eq!(
+        minting(&model),
+        BTreeMap::from([
+            (None, by_ca(WEEK)),
+            (Some("lan".into()), by_ca(long)),
+            (Some("acme".into()), by_ca(WEEK)),
+            (Some("wait".into()), MintBy::Itself),
+        ])
+    );
     let mut found: Vec<(Vec<String>, Duration)> = demands(&model)
         .into_iter()
         .map(|demand| (demand.names.iter().map(ToString::to_string).collect(), demand.lifetime))
