@@ -94,6 +94,11 @@ impl BodyDecoder {
         Ok(())
     }
 
+    /// Whether it ends with the connection alone.
+    pub fn is_until_close(&self) -> bool {
+        matches!(self.state, State::UntilClose)
+    }
+
     /// Bytes of data that follow without framing between them: what may be moved without looking at it (`splice`).
     pub fn run(&self) -> u64 {
         match self.state {

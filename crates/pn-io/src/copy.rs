@@ -19,14 +19,18 @@ pub struct Copying(Progress);
 impl<A: DataStream, B: DataStream> Passage<A, B> for Copying {
     fn poll(&mut self, cx: &mut Context<'_>, from: &mut A, to: &mut B, max: u64) -> Poll<Result<(), Lost>> {
         loop {
-            let flushed = to.poll_flush(cx).map_err(Lost::To)?;
-            self.0.moved = self.0.read.saturating_sub(to.queued() as u64);
-            ready!(flushed);
+            ready!(Passage::<A, B>::poll_rest(self, cx, to))?;
             if self.0.ended || self.0.read >= max {
                 return Poll::Ready(Ok(()));
             }
             ready!(self.poll_fetch(cx, from, to, max))?;
         }
+    }
+
+    fn poll_rest(&mut self, cx: &mut Context<'_>, to: &mut B) -> Poll<Result<(), Lost>> {
+        let flushed = to.poll_flush(cx).map_err(Lost::To)?;
+        self.0.moved = self.0.read.saturating_sub(to.queued() as u64);
+        flushed.map(Ok)
     }
 
     fn progress(&self) -> Progress {

@@ -18,6 +18,9 @@ pub trait Passage<A, B> {
     /// `to` when it begins.
     fn poll(&mut self, cx: &mut Context<'_>, from: &mut A, to: &mut B, max: u64) -> Poll<Result<(), Lost>>;
 
+    /// Ready when `to` has taken what was read so far: for who is done with `from`, and has it no longer.
+    fn poll_rest(&mut self, cx: &mut Context<'_>, to: &mut B) -> Poll<Result<(), Lost>>;
+
     fn progress(&self) -> Progress;
 }
 

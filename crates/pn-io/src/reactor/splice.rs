@@ -63,10 +63,7 @@ impl Passage<ReactorStream, ReactorStream> for Splicing {
         max: u64,
     ) -> Poll<Result<(), Lost>> {
         loop {
-            let delivered = self.poll_deliver(cx, to).map_err(Lost::To)?;
-            let on_the_way = to.queued() + self.lent.as_ref().map_or(0, |lent| lent.holds);
-            self.progress.moved = self.progress.read.saturating_sub(on_the_way as u64);
-            ready!(delivered);
+            ready!(self.poll_deliver(cx, to)).map_err(Lost::To)?;
             let over = self.progress.ended || self.progress.read >= max;
             if over
                 || self.poll_fetch(cx, from, to, max - self.progress.read).map_err(Lost::From)?.is_pending()
@@ -76,6 +73,12 @@ impl Passage<ReactorStream, ReactorStream> for Splicing {
                 return if over { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
         }
+    }
+
+    fn poll_rest(&mut self, cx: &mut Context<'_>, to: &mut ReactorStream) -> Poll<Result<(), Lost>> {
+        ready!(self.poll_deliver(cx, to)).map_err(Lost::To)?;
+        self.lent = None;
+        Poll::Ready(Ok(()))
     }
 
     fn progress(&self) -> Progress {
@@ -88,8 +91,18 @@ impl Splicing {
         Self { pipes: Rc::clone(pipes), lent: None, progress: Progress::default() }
     }
 
-    /// All that was read into `to`, from the pipe or from its queue.
+    /// All that was read into `to`.
     fn poll_deliver(&mut self, cx: &mut Context<'_>, to: &mut ReactorStream) -> Poll<io::Result<()>> {
+        let delivered = self.poll_empty(cx, to);
+        if !matches!(delivered, Poll::Ready(Err(_))) {
+            let on_the_way = to.queued() + self.lent.as_ref().map_or(0, |lent| lent.holds);
+            self.progress.moved = self.progress.read.saturating_sub(on_the_way as u64);
+        }
+        delivered
+    }
+
+    /// From the pipe, or from the queue.
+    fn poll_empty(&mut self, cx: &mut Context<'_>, to: &mut ReactorStream) -> Poll<io::Result<()>> {
         while let Some(lent) = self.lent.as_mut().filter(|lent| lent.holds > 0) {
             let sent = ready!(to.socket.poll_write(cx, || lent.drain(to)))?;
             if sent == 0 {

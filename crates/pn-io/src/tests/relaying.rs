@@ -1,12 +1,15 @@
 //! `forward` and `relay`: all bytes and no more, counted as they are taken, ends passed on, nothing held while idle.
 
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::task::Poll;
 
 use bytes::Bytes;
 
 use super::party::Party;
 use super::suite::receive;
 use super::{Backend, Random, TIGHT, eventually, in_use, on_every_backend, roomy};
+use crate::passage::Passage;
 use crate::pool::Pool;
 use crate::stream::{DataStream, EventActions, Relayed};
 
@@ -15,6 +18,7 @@ on_every_backend!(
     the_other_way_goes_on_after_one_has_ended,
     forwarding_stops_at_its_bound,
     forwarding_stops_at_the_end,
+    what_was_read_arrives_without_its_stream,
     an_idle_relay_holds_nothing,
     a_relay_that_is_dropped_leaves_nothing_behind,
     an_error_ends_a_relay,
@@ -110,6 +114,32 @@ async fn forwarding_stops_at_the_end<B: Backend>(backend: &B, mut random: Random
     front.queue_send(b"x".as_slice().into()).unwrap();
     front.flush().await.unwrap();
     assert_eq!(receive(&mut client, 1).await, b"x");
+}
+
+async fn what_was_read_arrives_without_its_stream<B: Backend>(backend: &B, mut random: Random) {
+    let pool = Pool::new(TIGHT);
+    let events = backend.start(pool.clone());
+    let ((mut back, mut server), (mut front, mut client)) = (backend.pair(&events), backend.pair(&events));
+    let body = Bytes::from(random.bytes(B::MUCH / 5));
+    let whole = body.len() as u64;
+    server.queue_send(body.clone().into()).unwrap();
+    let carried = async {
+        let mut passage = events.passage();
+        poll_fn(|cx| match passage.poll(cx, &mut back, &mut front, whole) {
+            Poll::Pending if passage.progress().read == whole => Poll::Ready(Ok(())),
+            polled => polled,
+        })
+        .await
+        .unwrap();
+        drop(back);
+        poll_fn(|cx| passage.poll_rest(cx, &mut front)).await.unwrap();
+        assert_eq!(passage.progress().moved, whole);
+    };
+    let (sent, (), received) = tokio::join!(server.flush(), carried, receive(&mut client, body.len()));
+    sent.unwrap();
+    assert!(received == body);
+    drop((client, front, server));
+    eventually(|| in_use(&pool) == 0).await;
 }
 
 async fn an_idle_relay_holds_nothing<B: Backend>(backend: &B, _: Random) {

@@ -62,6 +62,25 @@ impl Socket {
         polled
     }
 
+    /// Whether nothing was read that is not dealt with, so that what comes may pass on unread.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        self.ahead.is_empty()
+    }
+
+    /// Lets a body pass from this socket into another, which has nothing queued.
+    pub(crate) fn poll_give(
+        &mut self,
+        passing: &mut Passing,
+        to: &mut ReactorStream,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Lost>> {
+        let polled = passing.poll(&mut self.stream, to, cx);
+        if passing.came() > 0 || passing.has_ended() {
+            self.pulse.has_read(usize::try_from(passing.came()).unwrap_or(usize::MAX));
+        }
+        polled
+    }
+
     fn note<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match &polled {
             Poll::Ready(Ok(_)) => self.pulse.has_written(),

@@ -4,11 +4,13 @@
 use super::pipeline::Pipeline;
 use super::trailers;
 use crate::conn::{BodyFault, H1Body, H2Body, Interim, Piece};
+use crate::wire::{Passing, Stopped};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pn_core::{BodyFilter, ErrorKind, ProxyError};
 use pn_io::Chunk;
+use pn_io::reactor::ReactorStream;
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
@@ -96,12 +98,52 @@ impl RequestBody {
         }
     }
 
-    fn fail(&mut self, error: ProxyError) -> Poll<Option<Result<Frame<Chunk>, ProxyError>>> {
+    fn failed(&mut self, error: ProxyError) -> ProxyError {
         self.source = Source::Ended;
         if let Some(tally) = &self.tally {
             tally.failed.set(Some(error.kind));
         }
-        Poll::Ready(Some(Err(error)))
+        error
+    }
+
+    /// Bytes that may go to a server's socket unread: all that is left, or none.
+    pub(crate) fn passable(&self) -> u64 {
+        match &self.source {
+            Source::Incoming(Inbound::H1(body)) if self.pipeline.is_empty() => body.passable(),
+            _ => 0,
+        }
+    }
+
+    /// Lets what is left pass to a server's socket. Ready when it has all of it.
+    pub(crate) fn poll_pass(
+        &mut self,
+        passing: &mut Passing,
+        to: &mut ReactorStream,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Stopped>> {
+        let Source::Incoming(Inbound::H1(body)) = &mut self.source else { return Poll::Ready(Ok(())) };
+        let polled = body.poll_pass(passing, to, cx);
+        if body.is_ended() {
+            self.source = Source::Ended;
+        }
+        if passing.came() > 0 {
+            self.received(passing.came());
+        }
+        let error = match polled {
+            Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+            Poll::Ready(Err(Stopped::Reader)) => return Poll::Ready(Err(Stopped::Reader)),
+            Poll::Ready(Err(Stopped::Body(fault))) => spoilt(fault),
+            Poll::Pending if passing.waits_for_reader() => return Poll::Pending,
+            Poll::Pending => ready!(self.progress.poll_late(cx)),
+        };
+        Poll::Ready(Err(Stopped::Body(self.failed(error))))
+    }
+
+    fn received(&mut self, bytes: u64) {
+        self.progress.made(bytes);
+        if let Some(tally) = &self.tally {
+            tally.received.set(tally.received.get() + bytes);
+        }
     }
 
     /// The next frame from the client; `None` at the end.
@@ -124,10 +166,7 @@ impl RequestBody {
                 if let Some(Ok(frame)) = &mut frame {
                     frame.trailers_mut().map(trailers::sift);
                     let bytes = frame.data_ref().map_or(0, |data| data.len()) as u64;
-                    self.progress.made(bytes);
-                    if let Some(tally) = &self.tally {
-                        tally.received.set(tally.received.get() + bytes);
-                    }
+                    self.received(bytes);
                 }
                 Poll::Ready(frame)
             }
@@ -216,7 +255,7 @@ impl Body for RequestBody {
             let ended = matches!(this.source, Source::Ended);
             let passed = if ended { passed.and_then(|()| this.pipeline.finish()) } else { passed };
             if let Err(error) = passed {
-                return this.fail(error);
+                return Poll::Ready(Some(Err(this.failed(error))));
             }
         }
     }

@@ -10,4 +10,5 @@ mod passing;
 mod reload;
 mod slow;
 mod tls;
+mod uploads;
 mod world;

@@ -7,7 +7,9 @@ use pn_model::path::PathPattern;
 use pn_model::rule::Conditions;
 use pn_model::service::{Balance, HostHeader, Server, Servers, UpstreamAddress, UpstreamScheme};
 use pn_model::site::{CertificateSource, HttpsMode, Route, RouteMatch, Site};
-use pn_model::{HostPattern, ListenerName, NodePath, RouteName, Service, ServiceKind, ServiceName, SiteName};
+use pn_model::{
+    HostPattern, Listener, ListenerName, NodePath, RouteName, Service, ServiceKind, ServiceName, SiteName,
+};
 use pn_testkit::{End, RawClient, RawOrigin};
 use std::io;
 use std::net::SocketAddr;
@@ -15,19 +17,22 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: a.test\r\n\r\n";
-const BODY: usize = 6 << 20;
+pub(super) const BODY: usize = 6 << 20;
 const IDLE: Duration = Duration::from_millis(300);
 
 fn world(origin: SocketAddr, body_idle: Duration) -> World {
+    world_with([origin], |web, _| web.timeouts.body_idle = body_idle)
+}
+
+/// These servers behind one listener.
+pub(super) fn world_with(
+    origins: impl IntoIterator<Item = SocketAddr>,
+    change: impl FnOnce(&mut Listener, &mut Servers),
+) -> World {
     let mut world = World::start(1);
-    let server = Server {
-        url: format!("http://{origin}"),
-        scheme: UpstreamScheme::Http,
-        address: UpstreamAddress::Socket(origin),
-        weight: 1,
-    };
-    let servers = Servers {
-        servers: vec![server],
+    let servers = origins.into_iter().map(server).collect();
+    let mut servers = Servers {
+        servers,
         balance: Balance::RoundRobin,
         sticky: None,
         health_check: None,
@@ -36,16 +41,25 @@ fn world(origin: SocketAddr, body_idle: Duration) -> World {
         host_header: HostHeader::Preserve,
         transport: None,
     };
+    let mut web = listener("web");
+    change(&mut web, &mut servers);
     world.services = vec![Service {
         name: ServiceName::new("app"),
         kind: ServiceKind::Servers(servers),
         middlewares: Vec::new(),
         path: NodePath::of(["services", "app"]),
     }];
-    let mut web = listener("web");
-    web.timeouts.body_idle = body_idle;
     world.publish([web], [site()]).unwrap();
     world
+}
+
+fn server(origin: SocketAddr) -> Server {
+    Server {
+        url: format!("http://{origin}"),
+        scheme: UpstreamScheme::Http,
+        address: UpstreamAddress::Socket(origin),
+        weight: 1,
+    }
 }
 
 fn site() -> Site {
@@ -106,7 +120,7 @@ fn clients_that_take_nothing_leave_others_memory_to_read_into() {
     assert_eq!(origin.open_connections(), slow.len() + 1);
 }
 
-fn body() -> Vec<u8> {
+pub(super) fn body() -> Vec<u8> {
     (0..BODY).map(|at| (at % 251).to_le_bytes()[0]).collect()
 }
 
@@ -144,6 +158,24 @@ fn a_large_body_passes_unread_and_its_connections_go_on() {
     drop(client);
     let counted = format!("{}", 3 * BODY);
     pn_testkit::wait_until("the bytes to be counted", || world.metrics().contains(&counted));
+}
+
+/// To a client of HTTP/1.0, whose response ends with the connection as well.
+#[test]
+fn a_body_that_ends_with_its_connection_passes_unread() {
+    let origin = RawOrigin::start(|wire| {
+        wire.read_head()?;
+        wire.send("HTTP/1.1 200 OK\r\n\r\n")?;
+        wire.send(body())
+    });
+    let world = world(origin.addr(), Duration::from_secs(10));
+    let mut client = world.connect("web");
+    let (end, bytes) = client.send("GET / HTTP/1.0\r\nhost: a.test\r\n\r\n").end();
+    assert!(end == End::Closed && bytes.ends_with(&body()), "{end:?}, {} bytes", bytes.len());
+    assert!(PASSED.load(Relaxed) > BODY as u64 / 2, "{} of it passed", PASSED.load(Relaxed));
+    // What HTTP/1.1 must frame is framed.
+    let response = world.connect("web").send(GET).response();
+    assert!(response.header("transfer-encoding") == "chunked" && response.body == body());
 }
 
 #[test]

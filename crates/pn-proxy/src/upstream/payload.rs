@@ -1,10 +1,14 @@
 //! The request body as an upstream connection takes it. The body itself stays with the exchange, so that another
 //! server can be sent it when the first one took none of it.
 
+use crate::exchange::RequestBody;
+use crate::wire::{Passing, Stopped};
 use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 use pn_core::ProxyError;
 use pn_io::Chunk;
+use pn_io::reactor::ReactorStream;
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,16 +17,26 @@ use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::task::{Context, Poll, ready};
 
-type AnyBody = dyn Body<Data = Chunk, Error = ProxyError> + Unpin;
+/// A body whose kind is known no longer.
+trait AnyBody: Body<Data = Chunk, Error = ProxyError> + Unpin {
+    /// The exchange's own kind, which may pass from socket to socket.
+    fn request(&mut self) -> Option<&mut RequestBody>;
+}
+
+impl<B: Body<Data = Chunk, Error = ProxyError> + Unpin + 'static> AnyBody for B {
+    fn request(&mut self) -> Option<&mut RequestBody> {
+        (self as &mut dyn Any).downcast_mut()
+    }
+}
 
 /// Where a request body waits to be taken. One allocation for a request that has a body, none for one that has not.
 #[derive(Clone)]
-pub(super) struct BodySlot(Rc<Slot<AnyBody>>);
+pub(super) struct BodySlot(Rc<Slot<dyn AnyBody>>);
 
 struct Slot<B: ?Sized> {
     /// The attempt that may take from the body; connections of earlier ones get nothing more.
     attempt: Cell<u32>,
-    /// Frames taken.
+    /// How often something was taken.
     taken: Cell<u64>,
     ended: Cell<bool>,
     failed: Cell<Option<ProxyError>>,
@@ -47,7 +61,7 @@ impl BodySlot {
         })))
     }
 
-    /// Frames taken so far: grows while the request makes progress.
+    /// How often something was taken so far: grows while the request makes progress.
     pub(super) fn taken(&self) -> u64 {
         self.0.taken.get()
     }
@@ -82,6 +96,42 @@ impl Payload {
         let attempt = slot.0.attempt.get() + 1;
         slot.0.attempt.set(attempt);
         Self { slot: Some(slot.clone()), attempt, gate }
+    }
+
+    /// Bytes that may go to a server's socket unread: all that is left, or none.
+    pub(super) fn passable(&self) -> u64 {
+        let Some(BodySlot(slot)) = &self.slot else { return 0 };
+        slot.body.borrow_mut().request().map_or(0, |body| body.passable())
+    }
+
+    /// Lets what is left pass to a server's socket. Ready when it has all of it; not to be asked again once all is read.
+    pub(super) fn poll_pass(
+        &mut self,
+        passing: &mut Passing,
+        to: &mut ReactorStream,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Stopped<Broken>>> {
+        let Some(BodySlot(slot)) = self.slot.as_ref().filter(|slot| slot.0.attempt.get() == self.attempt)
+        else {
+            return Poll::Ready(Err(Stopped::Body(Broken)));
+        };
+        if let Some(gate) = &self.gate {
+            ready!(gate.poll_open(cx));
+        }
+        let mut body = slot.body.borrow_mut();
+        let Some(request) = body.request() else { return Poll::Ready(Err(Stopped::Body(Broken))) };
+        let polled = request.poll_pass(passing, to, cx);
+        if passing.came() > 0 {
+            slot.taken.set(slot.taken.get() + 1);
+        }
+        slot.ended.set(body.is_end_stream());
+        polled.map_err(|stopped| match stopped {
+            Stopped::Reader => Stopped::Reader,
+            Stopped::Body(error) => {
+                slot.failed.set(Some(error));
+                Stopped::Body(Broken)
+            }
+        })
     }
 }
 

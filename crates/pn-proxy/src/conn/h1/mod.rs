@@ -2,6 +2,7 @@
 //! they mean pn-http1's; timeouts are the watch's, and how a connection parts from its client is `serve`'s.
 
 mod exchanger;
+mod passing;
 mod request;
 mod response;
 mod upgraded;

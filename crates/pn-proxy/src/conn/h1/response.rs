@@ -48,7 +48,7 @@ impl Writing {
         head.finish();
         scratch::give_list(headers);
         let over = !reply.framing.has_body();
-        let passes = matches!(reply.framing, Framing::Length(_));
+        let passes = matches!(reply.framing, Framing::Length(_) | Framing::UntilClose);
         Self { encoder: BodyEncoder::new(reply.framing), passes, passing: None, over, broken: false }
     }
 

@@ -43,7 +43,7 @@ pub(crate) struct Wire {
     /// Of the request at hand.
     pub(super) reader: Rc<Reader>,
     /// Who waits for more of its body.
-    body: Option<Waker>,
+    pub(super) body: Option<Waker>,
     /// Who waits for the connection itself, should the protocol change.
     pub(super) heir: Option<oneshot::Sender<Upgraded>>,
 }
@@ -198,7 +198,7 @@ impl Wire {
         }
     }
 
-    fn spoil(&mut self, fault: BodyFault) -> BodyFault {
+    pub(super) fn spoil(&mut self, fault: BodyFault) -> BodyFault {
         self.state.close_after();
         self.broken |= matches!(fault, BodyFault::Gone(_));
         fault
@@ -232,7 +232,7 @@ impl Wire {
 
     /// RFC 9110 section 10.1.1: a client may wait to be told that its body is wanted. It is a few bytes into an empty
     /// socket; should they not fit, the response takes them along.
-    fn ask_for_body(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn ask_for_body(&mut self, cx: &mut Context<'_>) {
         if self.state.interim(http::StatusCode::CONTINUE) {
             self.out.begin().extend_from_slice(CONTINUE);
             // A connection that breaks here is seen when it is read.
@@ -263,7 +263,7 @@ impl Reader {
         self.waiting.set(Some(cx.waker().clone()));
     }
 
-    fn finish(&self) {
+    pub(super) fn finish(&self) {
         self.gone.set(true);
         if let Some(waiting) = self.waiting.take() {
             waiting.wake();
@@ -273,13 +273,13 @@ impl Reader {
 
 /// The body of a request, for whoever serves it.
 pub(crate) struct ClientBody {
-    wire: Shared,
-    reader: Rc<Reader>,
-    length: Option<u64>,
+    pub(super) wire: Shared,
+    pub(super) reader: Rc<Reader>,
+    pub(super) length: Option<u64>,
     trailers: Option<Box<HeaderMap>>,
     /// The wire has given all of it, and may be the next request's by now.
-    whole: bool,
-    ended: bool,
+    pub(super) whole: bool,
+    pub(super) ended: bool,
 }
 
 impl ClientBody {

@@ -5,6 +5,7 @@ use super::{H1, Link};
 use crate::conn::Socket;
 use crate::wire::{Passing, Stopped};
 use pn_core::{ErrorKind, ProxyError};
+use pn_http1::BodyError;
 use pn_io::Lost;
 use std::io;
 use std::task::{Context, Poll, ready};
@@ -13,10 +14,9 @@ impl H1 {
     /// Bytes of the body that may go from socket to socket, unread: all that is left of it, or none.
     pub(in super::super) fn passable(&self) -> u64 {
         match &self.link {
-            Link::Whole(Stream::Plain(_))
-                if self.length.is_some() && self.input.is_empty() && !self.ended =>
-            {
-                self.decoder.run()
+            Link::Whole(Stream::Plain(_)) if self.input.is_empty() && !self.ended => {
+                let unframed = self.length.is_some() || self.decoder.is_until_close();
+                if unframed { self.decoder.run() } else { 0 }
             }
             _ => 0,
         }
@@ -31,7 +31,11 @@ impl H1 {
     ) -> Poll<Result<(), Stopped>> {
         let Link::Whole(Stream::Plain(from)) = &mut self.link else { return Poll::Ready(Ok(())) };
         let polled = to.poll_pass(passing, from, cx);
-        let passed = self.decoder.pass_over(passing.fresh());
+        let mut passed = self.decoder.pass_over(passing.fresh());
+        if polled.is_ready() && passing.has_ended() {
+            self.ended = true;
+            passed = passed.and_then(|()| self.decoder.end_of_input());
+        }
         self.settle_body();
         let cause = match ready!(polled) {
             Ok(()) if self.decoder.is_done() => return Poll::Ready(Ok(())),
@@ -39,7 +43,9 @@ impl H1 {
                 tracing::trace!(%error, "a client takes no more of a body");
                 return Poll::Ready(Err(Stopped::Reader));
             }
-            Ok(()) => passed.map_or_else(io::Error::other, |()| io::ErrorKind::UnexpectedEof.into()),
+            Ok(()) => {
+                io::Error::new(io::ErrorKind::UnexpectedEof, passed.err().unwrap_or(BodyError::Truncated))
+            }
             Err(Lost::From(error)) => error,
         };
         self.ended = true;

@@ -2,9 +2,10 @@
 
 use super::super::payload::{Gate, Payload};
 use super::super::room::Place;
+use super::super::stream::Stream;
 use super::super::timer::Timer;
 use super::head::Asked;
-use crate::wire::Out;
+use crate::wire::{self, Out, Passing, WORTH_PASSING};
 use http_body::Body;
 use pn_http1::{BodyEncoder, EncodeError, Framing};
 use pn_io::DataStream;
@@ -28,6 +29,11 @@ pub(super) struct Sending {
     /// `None` once it has given all.
     payload: Option<Payload>,
     gate: Option<Arc<Gate>>,
+    /// No framing lies between its bytes.
+    passes: bool,
+    passing: Option<Box<Passing>>,
+    /// The socket takes nothing more.
+    lost: bool,
     over: bool,
 }
 
@@ -41,14 +47,26 @@ pub(super) enum Stopped {
 impl Default for Sending {
     fn default() -> Self {
         let encoder = BodyEncoder::new(Framing::None);
-        Self { out: Out::default(), encoder, payload: None, gate: None, over: true }
+        Self {
+            out: Out::default(),
+            encoder,
+            payload: None,
+            gate: None,
+            passes: false,
+            passing: None,
+            lost: false,
+            over: true,
+        }
     }
 }
 
 impl Sending {
     pub(super) fn begin(&mut self, asked: &Asked<'_>, payload: Payload, gate: Option<Arc<Gate>>) {
         asked.write(self.out.begin());
-        self.encoder = BodyEncoder::new(asked.framing());
+        let framing = asked.framing();
+        self.encoder = BodyEncoder::new(framing);
+        self.passes = matches!(framing, Framing::Length(_));
+        (self.passing, self.lost) = (None, false);
         self.payload = asked.has_body.then_some(payload);
         self.gate = gate;
         self.over = false;
@@ -70,13 +88,17 @@ impl Sending {
         }
     }
 
+    /// Bytes that the socket has taken.
+    fn sent(&self) -> u64 {
+        self.out.total + self.passing.as_ref().map_or(0, |passing| passing.moved())
+    }
+
     /// Ready once all has been sent.
-    pub(super) fn poll(
-        &mut self,
-        stream: &mut impl DataStream,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Stopped>> {
+    pub(super) fn poll(&mut self, stream: &mut Stream, cx: &mut Context<'_>) -> Poll<Result<(), Stopped>> {
         while !self.over {
+            if self.passing.is_some() {
+                ready!(self.poll_pass(stream, cx))?;
+            }
             let more = match self.payload.is_some() && self.out.takes_more() {
                 true => self.gather(cx)?,
                 false => false,
@@ -89,22 +111,55 @@ impl Sending {
                 self.over = true;
                 self.gate = None;
                 self.out.release();
-            } else if self.out.takes_more() && !self.gather(cx)? {
+            } else if !self.may_pass(stream) && self.out.takes_more() && !self.gather(cx)? {
                 return Poll::Pending;
             }
         }
         Poll::Ready(Ok(()))
     }
 
+    /// Whether all that is left may go from socket to socket. Everything before it has been taken.
+    fn may_pass(&mut self, stream: &Stream) -> bool {
+        if let (true, Stream::Plain(_), Some(payload)) = (self.passes, stream, &self.payload) {
+            let left = payload.passable();
+            self.passing = (left >= WORTH_PASSING).then(|| Passing::new(left));
+        }
+        self.passing.is_some()
+    }
+
+    /// Ready once the socket has all of it.
+    fn poll_pass(&mut self, stream: &mut Stream, cx: &mut Context<'_>) -> Poll<Result<(), Stopped>> {
+        let (false, Stream::Plain(to)) = (self.lost, stream) else {
+            return Poll::Ready(Err(Stopped::Socket(io::ErrorKind::BrokenPipe.into())));
+        };
+        let (Some(passing), Some(payload)) = (&mut self.passing, &mut self.payload) else {
+            return Poll::Ready(Ok(()));
+        };
+        let polled = match passing.is_read() {
+            true => passing.poll_rest(to, cx).map_err(|_| wire::Stopped::Reader),
+            false => payload.poll_pass(passing, to, cx),
+        };
+        let counted = self.encoder.pass_over(passing.fresh());
+        self.lost = matches!(polled, Poll::Ready(Err(wire::Stopped::Reader)));
+        match ready!(polled) {
+            Ok(()) => {
+                (self.passing, self.payload) = (None, None);
+                counted.map_err(unequal).into()
+            }
+            Err(wire::Stopped::Reader) => Poll::Ready(Err(Stopped::Socket(io::ErrorKind::BrokenPipe.into()))),
+            Err(wire::Stopped::Body(_)) => Poll::Ready(Err(Stopped::Body)),
+        }
+    }
+
     /// Sends the rest, whatever the server says meanwhile, and holds the connection's place as long.
-    pub(super) async fn go_on(mut self, stream: Rc<RefCell<impl DataStream>>, place: Rc<Place>) {
+    pub(super) async fn go_on(mut self, stream: Rc<RefCell<Stream>>, place: Rc<Place>) {
         let (mut timer, mut seen, mut deadline) = (Timer::default(), 0, Instant::now() + STALLED);
         let sent = poll_fn(|cx| {
-            if let Poll::Ready(sent) = self.poll(&mut *stream.borrow_mut(), cx) {
+            if let Poll::Ready(sent) = self.poll(&mut stream.borrow_mut(), cx) {
                 return Poll::Ready(sent.is_ok());
             }
-            if self.out.total != seen {
-                (seen, deadline) = (self.out.total, Instant::now() + STALLED);
+            if self.sent() != seen {
+                (seen, deadline) = (self.sent(), Instant::now() + STALLED);
             }
             timer.poll(deadline, cx).map(|()| false)
         })
