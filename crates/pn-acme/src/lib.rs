@@ -16,7 +16,9 @@
 pub mod acme;
 pub mod ca;
 mod error;
+pub mod exchange;
 mod files;
+pub mod laws;
 pub mod life;
 pub mod records;
 pub mod storage;

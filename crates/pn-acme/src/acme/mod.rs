@@ -16,7 +16,7 @@ mod fault;
 mod jws;
 mod machine;
 mod order;
-mod pem;
+pub(crate) mod pem;
 mod procedure;
 mod renewal;
 mod session;

@@ -1,0 +1,124 @@
+//! Accounts and certificates of other proxies, into our store and out of it: Traefik's `acme.json` and Caddy's folder.
+//! Each format is bytes in, [`Bundle`] out, and back; files are touched in `files` only. What cannot be taken along is
+//! told, never passed over.
+
+mod caddy;
+mod files;
+mod material;
+mod store;
+mod traefik;
+
+#[cfg(test)]
+mod tests;
+
+pub use caddy::{CaddyFiles, export_caddy, import_caddy};
+pub use files::{read_caddy, read_traefik, write_caddy, write_traefik};
+pub use store::Report;
+pub use traefik::{export_traefik, import_traefik};
+
+use crate::records::{AccountRecord, CertificateRecord};
+use crate::storage::{Ca, StorageError};
+use pn_model::acme::DIRECTORIES;
+use std::fmt;
+use std::path::PathBuf;
+
+/// What one store holds, by CA.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Bundle {
+    pub issuers: Vec<BundleIssuer>,
+    pub notes: Vec<Note>,
+}
+
+/// A resolver of Traefik, a CA of Caddy, or a CA of ours.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BundleIssuer {
+    pub name: String,
+    /// URL of the CA's directory. `acme.json` does not say it: it is known for public CAs by their accounts, and for
+    /// others it has to be set (`Bundle::set_directory`).
+    pub directory: Option<String>,
+    pub accounts: Vec<AccountRecord>,
+    pub certificates: Vec<CertificateRecord>,
+}
+
+/// Something that people should know, and where it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    pub place: String,
+    pub message: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    #[error("`{}` cannot be read or written: {source}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("permissions {mode:o} for `{}` are too open: it holds private keys; run `chmod 600` on it", path.display())]
+    TooOpen { path: PathBuf, mode: u32 },
+    #[error("`{}` is above {limit} bytes; nothing of this kind is that large", path.display())]
+    TooLarge { path: PathBuf, limit: u64 },
+    #[error("this is no acme.json of Traefik 2 or 3: {0}")]
+    NotTraefik(String),
+    #[error(
+        "this acme.json is of Traefik 1; start Traefik 2 or its migration tool with it once, and import what that writes"
+    )]
+    TraefikOne,
+    #[error(
+        "there is no `certificates` and no `acme` here; give the folder that Caddy calls its data directory"
+    )]
+    NotCaddy,
+    #[error("the directory of the CA is not known for {}; say it as NAME=URL", .0.join(", "))]
+    NoDirectory(Vec<String>),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl Bundle {
+    /// Says which CA the accounts and certificates of an issuer are of. Whether there is such an issuer.
+    pub fn set_directory(&mut self, name: &str, directory: &str) -> bool {
+        let Some(issuer) = self.issuers.iter_mut().find(|issuer| issuer.name == name) else { return false };
+        issuer.set_directory(directory.to_owned());
+        true
+    }
+
+    /// Names of the issuers of which the CA is not known.
+    pub fn without_directory(&self) -> Vec<String> {
+        let unknown = self.issuers.iter().filter(|issuer| issuer.directory.is_none());
+        unknown.map(|issuer| issuer.name.clone()).collect()
+    }
+
+    fn note(&mut self, place: impl Into<String>, message: impl Into<String>) {
+        self.notes.push(Note { place: place.into(), message: message.into() });
+    }
+}
+
+impl BundleIssuer {
+    fn set_directory(&mut self, directory: String) {
+        for account in &mut self.accounts {
+            account.directory.clone_from(&directory);
+        }
+        for certificate in &mut self.certificates {
+            certificate.issuer_directory.clone_from(&directory);
+        }
+        self.directory = Some(directory);
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+/// The directory of a public CA, by the URL of an account there.
+fn directory_of_account(url: &str) -> Option<String> {
+    let known = DIRECTORIES.iter().find(|known| host_of(known.url) == host_of(url));
+    known.map(|known| known.url.to_owned())
+}
+
+fn host_of(url: &str) -> Option<&str> {
+    url.split_once("://")?.1.split('/').next().filter(|host| !host.is_empty())
+}
+
+/// A name for a CA that no resolver names: its host, made safe.
+fn name_of(directory: &str) -> String {
+    Ca::of(directory).as_str().to_owned()
+}

@@ -1,0 +1,221 @@
+//! Traefik's `acme.json`, of versions 2 and 3: an object by resolver, each with one account and its certificates. The
+//! account's key is PKCS#1 in base64, certificates and their keys are PEM in base64.
+
+use super::material::{Certificates, account_key, certificate, expiry_note, rsa_der};
+use super::{Bundle, BundleIssuer, ExchangeError, Note, directory_of_account};
+use crate::Time;
+use crate::records::{AccountRecord, CertificateRecord};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use rustls_pki_types::PrivateKeyDer;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// By resolver.
+type File = BTreeMap<String, Option<Resolver>>;
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Resolver {
+    account: Option<Account>,
+    #[serde(default)]
+    certificates: Option<Vec<Certificate>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Account {
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    registration: Option<Registration>,
+    #[serde(default)]
+    private_key: Option<String>,
+    /// Of certificates, in lego's words (`4096`, `P256`). Ours come from the configuration.
+    #[serde(default)]
+    key_type: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Registration {
+    #[serde(default)]
+    body: Value,
+    #[serde(default)]
+    uri: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Certificate {
+    #[serde(default)]
+    domain: Domain,
+    #[serde(default)]
+    certificate: Option<String>,
+    #[serde(default)]
+    key: Option<String>,
+    #[serde(default, rename = "Store")]
+    store: String,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Domain {
+    #[serde(default)]
+    main: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sans: Option<Vec<String>>,
+}
+
+/// All resolvers of the file. `now` tells what has expired, and is when the accounts count as registered.
+pub fn import_traefik(bytes: &[u8], now: Time) -> Result<Bundle, ExchangeError> {
+    let mut bundle = Bundle::default();
+    // Traefik takes an empty file for one that it has not written to yet.
+    if bytes.trim_ascii().is_empty() {
+        bundle.note("acme.json", "it is empty");
+        return Ok(bundle);
+    }
+    if is_of_one(bytes) {
+        return Err(ExchangeError::TraefikOne);
+    }
+    let file: File =
+        serde_json::from_slice(bytes).map_err(|error| ExchangeError::NotTraefik(error.to_string()))?;
+    for (name, resolver) in file {
+        let issuer = resolver.map(|resolver| resolver.import(&name, now, &mut bundle));
+        let issuer = issuer.filter(|issuer| !(issuer.accounts.is_empty() && issuer.certificates.is_empty()));
+        match issuer {
+            Some(issuer) => bundle.issuers.push(issuer),
+            None => bundle.note(name, "there is nothing in it to take along"),
+        }
+    }
+    Ok(bundle)
+}
+
+/// A file that Traefik reads, with what it cannot be told. Issuers are its resolvers.
+pub fn export_traefik(bundle: &Bundle) -> (Vec<u8>, Vec<Note>) {
+    let mut notes = Vec::new();
+    let mut file = File::new();
+    for issuer in &bundle.issuers {
+        file.insert(issuer.name.clone(), Some(Resolver::export(issuer, &mut notes)));
+    }
+    // Text, numbers and lists: nothing in it can fail.
+    (serde_json::to_vec_pretty(&file).unwrap_or_default(), notes)
+}
+
+/// In Traefik 1 there were no resolvers: account and certificates are the file.
+fn is_of_one(bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct One {
+        #[serde(rename = "Account")]
+        account: BTreeMap<String, Value>,
+    }
+    serde_json::from_slice::<One>(bytes).is_ok_and(|one| one.account.contains_key("PrivateKey"))
+}
+
+// === impl Resolver ===
+
+impl Resolver {
+    fn import(self, name: &str, now: Time, bundle: &mut Bundle) -> BundleIssuer {
+        let mut issuer = BundleIssuer { name: name.to_owned(), ..BundleIssuer::default() };
+        match self.account.map(|account| account.import(now)) {
+            None => bundle.note(name, "it has no account; one is registered with the first order"),
+            Some(Err(reason)) => {
+                bundle.note(name, format!("its account is left out, and a new one registered: {reason}"));
+            }
+            Some(Ok(account)) => {
+                issuer.directory = directory_of_account(&account.url);
+                issuer.accounts.push(account);
+            }
+        }
+        let mut certificates = Certificates::default();
+        for certificate in self.certificates.into_iter().flatten() {
+            let place = format!("{name}, {}", certificate.domain.main);
+            match certificate.import() {
+                Err(reason) => bundle.note(place, format!("it is left out: {reason}")),
+                Ok(record) => {
+                    expiry_note(&record, now).into_iter().for_each(|message| bundle.note(&*place, message));
+                    if certificates.add(record) {
+                        bundle.note(place, "it is there twice; the one that is valid longer is taken");
+                    }
+                }
+            }
+        }
+        issuer.certificates = certificates.into_vec();
+        if let Some(directory) = issuer.directory.clone() {
+            issuer.set_directory(directory);
+        }
+        issuer
+    }
+
+    fn export(issuer: &BundleIssuer, notes: &mut Vec<Note>) -> Self {
+        let mut note = |message: String| notes.push(Note { place: issuer.name.clone(), message });
+        let mut accounts = issuer.accounts.iter().filter_map(|account| {
+            let exported = Account::export(account);
+            if exported.is_none() {
+                note(format!(
+                    "the account {} is left out, as Traefik reads RSA keys only; it registers a new one",
+                    account.url
+                ));
+            }
+            exported
+        });
+        let account = accounts.next();
+        let more = accounts.count();
+        if more > 0 {
+            note(format!("{more} more accounts are left out, as a resolver of Traefik has one"));
+        }
+        Self { account, certificates: Some(issuer.certificates.iter().map(Certificate::export).collect()) }
+    }
+}
+
+// === impl Account ===
+
+impl Account {
+    fn import(self, now: Time) -> Result<AccountRecord, String> {
+        let registration = self.registration.filter(|registration| !registration.uri.is_empty());
+        let registration = registration.ok_or("it was never registered")?;
+        let der = BASE64.decode(self.private_key.unwrap_or_default()).map_err(|_| "its key is no base64")?;
+        let key = PrivateKeyDer::try_from(der).map_err(|_| "it has no key")?;
+        Ok(AccountRecord {
+            directory: String::new(),
+            url: registration.uri,
+            email: Some(self.email).filter(|email| !email.is_empty()),
+            key_pem: account_key(&key)?,
+            registered_at: now,
+            body: registration.body,
+            unknown: Map::new(),
+        })
+    }
+
+    fn export(record: &AccountRecord) -> Option<Self> {
+        Some(Self {
+            email: record.email.clone().unwrap_or_default(),
+            registration: Some(Registration { body: record.body.clone(), uri: record.url.clone() }),
+            private_key: Some(BASE64.encode(rsa_der(&record.key_pem)?)),
+            key_type: Some("4096".into()),
+        })
+    }
+}
+
+// === impl Certificate ===
+
+impl Certificate {
+    fn import(self) -> Result<CertificateRecord, String> {
+        let bytes = |text: Option<String>| BASE64.decode(text.unwrap_or_default());
+        let (Ok(chain), Ok(key)) = (bytes(self.certificate), bytes(self.key)) else {
+            return Err("its certificate or key is no base64".into());
+        };
+        certificate(&chain, &key, &self.domain.main)
+    }
+
+    fn export(record: &CertificateRecord) -> Self {
+        let sans: Vec<_> = record.names.iter().skip(1).cloned().collect();
+        Self {
+            domain: Domain {
+                main: record.names.first().cloned().unwrap_or_default(),
+                sans: Some(sans).filter(|sans| !sans.is_empty()),
+            },
+            certificate: Some(BASE64.encode(&record.chain_pem)),
+            key: Some(BASE64.encode(record.key_pem.expose())),
+            store: "default".into(),
+        }
+    }
+}
