@@ -59,7 +59,7 @@ pub use framing::Framing;
 pub use known::Known;
 pub use limits::Limits;
 pub use line::FieldLine;
-pub use list::FieldList;
+pub use list::{FieldList, is_padded};
 pub use options::Options;
 pub use progress::HeadProgress;
 pub use refusal::Refusal;

@@ -171,6 +171,11 @@ impl FieldList {
         self.fields.iter().map(move |field| (name(field), self.value(field)))
     }
 
+    /// Whether a value begins or ends with white space, as none does that was read from HTTP/1.1.
+    pub fn has_padding(&self) -> bool {
+        self.fields.iter().any(|field| is_padded(field.value.of(&self.text)))
+    }
+
     /// As a map, for HTTP/2.
     pub fn to_map(&self) -> HeaderMap {
         // Some are added to it as a rule.
@@ -322,6 +327,11 @@ impl fmt::Debug for FieldList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter().map(|(name, _)| name)).finish()
     }
+}
+
+/// Whether a field value begins or ends with SP or HTAB, which no value of HTTP/2 may (RFC 9113 section 8.2.1).
+pub fn is_padded(value: &[u8]) -> bool {
+    matches!(value, [b' ' | b'\t', ..] | [.., b' ' | b'\t'])
 }
 
 /// Brings a name into lower case.

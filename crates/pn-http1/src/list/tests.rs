@@ -3,7 +3,7 @@
 use super::*;
 use crate::text::{RequestTarget, Value};
 use crate::write::HeadWriter;
-use http::header::{ACCEPT, AUTHORIZATION, CONNECTION, COOKIE};
+use http::header::{ACCEPT, AUTHORIZATION, CONNECTION, COOKIE, HeaderValue};
 
 fn of(head: &str) -> FieldList {
     let mut list = FieldList::new();
@@ -44,7 +44,7 @@ fn fields_are_changed_in_their_order() {
         list.named("accept").rev().map(|value| value.to_str().unwrap()).collect::<Vec<_>>(),
         ["2", "1"]
     );
-    let mut secret = http::HeaderValue::from_static("s");
+    let mut secret = HeaderValue::from_static("s");
     secret.set_sensitive(true);
     list.append(&AUTHORIZATION, &secret);
     list.insert(&ACCEPT, Value::from_static("3"));
@@ -96,4 +96,18 @@ fn of_a_response_its_own_fields_are_left() {
         "upgrade: websocket\r\n",
     );
     check_response("HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n", "link: a\r\n");
+}
+
+#[test]
+fn white_space_around_values_is_told() {
+    for (value, expected) in
+        [("", false), ("a", false), ("a b", false), (" a", true), ("a\t", true), (" ", true), ("\t", true)]
+    {
+        assert_eq!(is_padded(value.as_bytes()), expected, "{value:?}");
+        let mut list = FieldList::new();
+        list.append(&ACCEPT, &HeaderValue::from_static("x"));
+        list.append(&COOKIE, &HeaderValue::from_static(value));
+        assert_eq!(list.has_padding(), expected, "{value:?}");
+    }
+    assert!(!of("Host: a\r\nX-A: \t1 \r\n").has_padding());
 }

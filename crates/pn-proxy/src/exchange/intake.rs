@@ -47,6 +47,10 @@ pub(crate) fn take_in(
     if head.headers.len() > listener.limits.headers as usize {
         return Err(ProxyError::new(ErrorKind::HeadTooLarge));
     }
+    // HTTP/1.1 leaves the white space out that stands around a value (RFC 9113 section 8.2.1).
+    if head.version == Version::HTTP_2 && head.headers.has_padding() {
+        return Err(malformed("a field value that begins or ends with white space"));
+    }
     if head.headers.contains_any(FRAMING) {
         check_framing(head)?;
     }

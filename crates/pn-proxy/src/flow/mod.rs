@@ -9,6 +9,6 @@ mod tunnel;
 
 pub(crate) use heard::Heard;
 pub(crate) use ping::{Ping, Pinged, Waits};
-pub(crate) use receiving::Receiving;
+pub(crate) use receiving::{Receiving, has_padding};
 pub(crate) use sending::Sending;
 pub(crate) use tunnel::Tunnel;

@@ -1,6 +1,6 @@
 //! Bodies as they come. What nobody has taken keeps the peer from sending more.
 
-use h2::RecvStream;
+use h2::{Reason, RecvStream};
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, HeaderValue};
 use http_body::Frame;
@@ -45,7 +45,7 @@ impl Receiving {
                 None => self.data_over = true,
             }
         }
-        let trailers = ready!(recv.poll_trailers(cx)).transpose();
+        let trailers = ready!(recv.poll_trailers(cx)).and_then(sound).transpose();
         self.ended = true;
         Poll::Ready(trailers.map(|trailers| trailers.map(Frame::trailers)))
     }
@@ -72,6 +72,16 @@ impl Drop for Receiving {
             release(recv, self.held);
         }
     }
+}
+
+/// Trailers that are malformed are none (RFC 9113 section 8.2.1).
+fn sound(trailers: Option<HeaderMap>) -> Result<Option<HeaderMap>, h2::Error> {
+    if trailers.as_ref().is_some_and(has_padding) { Err(Reason::PROTOCOL_ERROR.into()) } else { Ok(trailers) }
+}
+
+/// Whether a value begins or ends with white space (RFC 9113 section 8.2.1), which h2 lets pass.
+pub(crate) fn has_padding(headers: &HeaderMap) -> bool {
+    headers.values().any(|value| pn_http1::is_padded(value.as_bytes()))
 }
 
 /// Lets the peer send so much again.

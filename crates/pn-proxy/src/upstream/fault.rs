@@ -51,6 +51,12 @@ pub(super) fn misbehaved(misbehaviour: Misbehaviour) -> ProxyError {
     ProxyError::new(kind).caused_by(misbehaviour)
 }
 
+/// A head of HTTP/2 that is malformed (RFC 9113 section 8.2.1).
+pub(super) fn padded() -> ProxyError {
+    ProxyError::new(ErrorKind::ResponseMalformed)
+        .caused_by("a field value that begins or ends with white space")
+}
+
 /// An exchange over HTTP/2 that broke before the head of a response was there.
 pub(super) fn of_h2(error: h2::Error) -> ProxyError {
     ProxyError::new(h2_kind(&error)).caused_by(error)

@@ -7,7 +7,7 @@ use super::room::{Place, Room};
 use super::stream::Stream;
 use super::timer::Timer;
 use crate::conn::Interim;
-use crate::flow::{Heard, Ping, Pinged, Sending, Waits};
+use crate::flow::{Heard, Ping, Pinged, Sending, Waits, has_padding};
 use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
 use h2::{Reason, RecvStream, SendStream};
 use http::{Method, Request, Response, StatusCode};
@@ -168,6 +168,7 @@ impl H2 {
                 Ok(Answered { response, send: tunnel })
             }
             Some(Err(Refused::H2(error))) => Err(self.broken(error, false)),
+            Some(Err(Refused::Malformed)) => Err(failed(fault::padded())),
             Some(Err(Refused::Flood)) => Err(failed(fault::misbehaved(Misbehaviour::InterimFlood))),
             None => Err(failed(ProxyError::new(ErrorKind::ResponseTimeout))),
         }
@@ -195,6 +196,7 @@ enum Refused {
     H2(h2::Error),
     /// Interim responses without end.
     Flood,
+    Malformed,
 }
 
 impl Asking {
@@ -213,14 +215,19 @@ impl Asking {
             if self.interims > INTERIM_MAX {
                 return Poll::Ready(Err(Refused::Flood));
             }
-            let told = told.map_err(Refused::H2)?;
+            let told = sound(told.map_err(Refused::H2)?)?;
             if told.status() != StatusCode::CONTINUE {
                 let head = Head { status: told.status(), headers: FieldList::from(told.headers()) };
                 interim.tell(&head, cx);
             }
         }
-        Pin::new(&mut self.response).poll(cx).map_err(Refused::H2)
+        Pin::new(&mut self.response).poll(cx).map_err(Refused::H2)?.map(sound)
     }
+}
+
+/// What h2 lets pass and RFC 9113 section 8.2.1 does not.
+fn sound<B>(response: Response<B>) -> Result<Response<B>, Refused> {
+    if has_padding(response.headers()) { Err(Refused::Malformed) } else { Ok(response) }
 }
 
 /// Sends the rest of a request, whatever the server says meanwhile.

@@ -64,6 +64,36 @@ const MALFORMED: &[Malformed] = &[
         &[M, S, A, P, ("x-a", "1\x002")],
     ),
     Malformed(
+        "h2-value-after-space",
+        "RFC 9113 §8.2.1",
+        "A space in front of a value is malformed",
+        &[M, S, A, P, ("x-a", " 1")],
+    ),
+    Malformed(
+        "h2-value-before-space",
+        "RFC 9113 §8.2.1",
+        "A space behind a value is malformed",
+        &[M, S, A, P, ("x-a", "1 ")],
+    ),
+    Malformed(
+        "h2-value-after-tab",
+        "RFC 9113 §8.2.1",
+        "A tab in front of a value is malformed",
+        &[M, S, A, P, ("x-a", "\t1")],
+    ),
+    Malformed(
+        "h2-value-before-tab",
+        "RFC 9113 §8.2.1",
+        "A tab behind a value is malformed",
+        &[M, S, A, P, ("x-a", "1\t")],
+    ),
+    Malformed(
+        "h2-value-of-spaces",
+        "RFC 9113 §8.2.1",
+        "A value of nothing but white space is malformed",
+        &[M, S, A, P, ("x-a", " ")],
+    ),
+    Malformed(
         "h2-connection",
         "RFC 9113 §8.2.2",
         "Connection is malformed",
@@ -312,6 +342,14 @@ fn broken_bodies() -> Vec<Case> {
         .step(|play| play.refused_or_reset(1))
         .alive()
         .nothing_whole(),
+        case("h2-trailers-padded", "RFC 9113 §8.2.1", "A space in front of a trailer's value is malformed")
+            .h2()
+            .headers(END_HEADERS, 1, POST)
+            .frame(DATA, 0, 1, b"hello")
+            .headers(WHOLE, 1, &[("x-sum", " 7")])
+            .step(|play| play.refused_or_reset(1))
+            .alive()
+            .nothing_whole(),
         case("h2-trailers-without-end", "RFC 9113 §8.1", "Trailers without END_STREAM are malformed")
             .h2()
             .headers(END_HEADERS, 1, POST)

@@ -18,7 +18,7 @@ const TERMINATED: &str = "proxy-now; error=connection_terminated";
 const PUSH_PROMISE: u8 = 5;
 
 pub(crate) fn cases() -> Vec<Case> {
-    [broken_streams(), malformed(), wrong_lengths(), broken_connections(), bad_frames(), honest()]
+    [broken_streams(), malformed(), broken_bodies(), broken_connections(), bad_frames(), honest()]
         .into_iter()
         .flatten()
         .collect()
@@ -170,6 +170,18 @@ fn malformed() -> Vec<Case> {
             &[(":status", "200"), ("x-a", "1\r\nset-cookie: evil=1")],
         ),
         head(
+            "h2-upstream-value-after-space",
+            "RFC 9113 §8.2.1",
+            "A response with a space in front of a value is 502",
+            &[(":status", "200"), ("x-a", " 1")],
+        ),
+        head(
+            "h2-upstream-value-before-tab",
+            "RFC 9113 §8.2.1",
+            "A response with a tab behind a value is 502",
+            &[(":status", "200"), ("x-a", "1\t")],
+        ),
+        head(
             "h2-upstream-transfer-encoding",
             "RFC 9113 §8.2.2",
             "A response with Transfer-Encoding is 502",
@@ -178,8 +190,21 @@ fn malformed() -> Vec<Case> {
     ]
 }
 
-fn wrong_lengths() -> Vec<Case> {
+fn broken_bodies() -> Vec<Case> {
     vec![
+        answered(
+            "h2-upstream-trailers-padded",
+            "RFC 9113 §8.2.1",
+            "A response whose trailer's value begins with a space is cut off",
+            |stream| {
+                let head = frame(HEADERS, END_HEADERS, stream, header_block(&[(":status", "200")]));
+                let trailers = header_block(&[("x-sum", " 7")]);
+                let trailers = frame(HEADERS, END_HEADERS | END_STREAM, stream, trailers);
+                [head, frame(DATA, 0, stream, "hello"), trailers].concat()
+            },
+        )
+        .get()
+        .cut(200),
         answered(
             "h2-upstream-too-short",
             "RFC 9113 §8.1.1",
