@@ -3,8 +3,7 @@
 
 mod front;
 mod held;
-mod seen;
 
 pub use front::{Front, LISTENERS};
 pub use held::Held;
-pub use seen::{Seen, read_request, requests};
+pub use pn_testkit::{Seen, read_request, requests};

@@ -20,11 +20,13 @@ mod python;
 mod raw;
 mod raw_origin;
 mod runtime;
+mod seen;
 mod session;
 mod tls;
 mod tools;
 mod wait;
 
+pub mod differential;
 pub mod h2;
 
 pub use certificates::{Authority, Identity, Lifetime};
@@ -39,6 +41,7 @@ pub use proxy::{Proxy, Reload, Setup};
 pub use python::{python, python_server};
 pub use raw::{End, RawClient};
 pub use raw_origin::{RawOrigin, Wire};
+pub use seen::{Seen, read_request, read_request_after, requests};
 pub use session::{Reply, Session, request};
 pub use tls::TlsOptions;
 pub use tools::{Curl, Load, curl, h2load, wrk};

@@ -121,6 +121,20 @@ impl RawClient {
         })
     }
 
+    /// What `take` makes of what has come, and how many bytes that takes away; `None` when the connection ends, or time is
+    /// up, before it makes anything of it.
+    pub(crate) fn take_within<T>(
+        &mut self,
+        limit: Duration,
+        take: impl Fn(&[u8]) -> Option<(T, usize)>,
+    ) -> Option<T> {
+        self.read_while(limit, |client| {
+            let (found, taken) = take(&client.buffer)?;
+            client.buffer.drain(..taken);
+            Some(found)
+        })
+    }
+
     /// How the connection ends within `limit`, and what came before that.
     pub fn end_within(&mut self, limit: Duration) -> (End, Vec<u8>) {
         self.read_while(limit, |_| None::<()>);

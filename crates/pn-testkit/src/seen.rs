@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind};
 
-use pn_testkit::Wire;
+use crate::raw_origin::Wire;
 
 /// A request as it came over the wire.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,8 +35,17 @@ impl Seen {
 
 /// Reads the next request of a connection. An error, and with it the end of the script, when it is not well-formed.
 pub fn read_request(wire: &mut Wire) -> io::Result<Seen> {
+    read_request_after(wire, |_, _| Ok(()))
+}
+
+/// The same; what is to be done once the head is there, before the body is read, is said by `then`.
+pub fn read_request_after(
+    wire: &mut Wire,
+    then: impl FnOnce(&Seen, &mut Wire) -> io::Result<()>,
+) -> io::Result<Seen> {
     let mut bytes = wire.read_until(b"\r\n\r\n")?;
     let (mut seen, framing) = head(&bytes).map_err(bad)?;
+    then(&seen, wire)?;
     match framing {
         Framing::Length(length) => seen.body = wire.read(length)?,
         Framing::Chunked => {
