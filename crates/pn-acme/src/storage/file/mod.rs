@@ -131,6 +131,8 @@ impl Files {
         let folder = Folder::open(path)?;
         let gate = Gate::new(&folder);
         let pass = gate.enter()?;
+        let place = path.join(folder::GATE);
+        folder.bequeath(&place).map_err(|error| folder::at(&place, error))?;
         let owner = Owner::enter(&folder)?;
         owner.clear_dead(&folder)?;
         drop(pass);

@@ -5,7 +5,7 @@ use crate::files::crash;
 use crate::storage::file::Files;
 use crate::storage::{Expected, FileStore, Key, Storage, StorageError};
 use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,6 +47,23 @@ fn everything_is_private_and_what_was_opened_is_closed() {
     set_mode(&path, 0o755);
     assert_eq!(open(&path).load(&key).unwrap().unwrap().value, b"secret");
     assert_eq!((mode(&file), mode(&path)), (0o600, 0o700));
+}
+
+/// Only root can try it: nobody else may give files away.
+#[test]
+fn what_root_writes_belongs_to_whom_the_folder_belongs_to() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(dir.path(), Some(12_345), Some(54_321)).unwrap();
+    let store = open(dir.path());
+    store.save(&Key::schedule("a"), b"x", Expected::Any, None).unwrap();
+    store.lock("a", TTL).unwrap().unwrap();
+    for path in walk(dir.path()) {
+        let meta = std::fs::metadata(&path).unwrap();
+        assert_eq!((meta.uid(), meta.gid()), (12_345, 54_321), "{}", path.display());
+    }
 }
 
 #[test]
