@@ -1,7 +1,8 @@
 //! Accounts at a CA (RFC 8555 section 7.3): made or found again, told of a new contact or key, closed. Certificates are
 //! ordered in `order`.
 
-use super::call::{Answer, By, Line};
+use super::answer::Answer;
+use super::call::{By, Line};
 use super::fault::{AcmeFault, FaultKind};
 use super::jws::{self, AccountKey, SignedAs};
 use super::procedure::Procedure;

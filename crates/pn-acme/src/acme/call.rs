@@ -1,16 +1,15 @@
-//! One question to the CA and its answer: nonces, signatures, what is tried again at once, and what a refusal means.
-//! What is asked is in the procedures; when a whole procedure is tried again is not decided here.
+//! One question to the CA: nonces, signatures, and what is tried again at once. What is asked is in the procedures, what
+//! an answer means in `answer`; when a whole procedure is tried again is not decided here.
 
-use super::fault::{AcmeFault, FaultKind, Problem, shown};
+use super::answer::{Answer, lost, problem_of, refusal, retry_after};
+use super::fault::AcmeFault;
 use super::jws::{self, AccountKey, SignedAs};
 use super::machine::{HttpMethod, HttpRequest, HttpResponse, Time, TransportError};
 use super::procedure::Outside;
 use super::session::Session;
+use super::url::check_url;
 use super::wire::Directory;
-use pn_model::limits::ACME_URL_BYTES;
-use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 /// A CA may refuse every second nonce and is answered all the same: that all of these are refused is one in a million.
 const BAD_NONCES: u32 = 20;
@@ -19,8 +18,6 @@ const BAD_NONCES: u32 = 20;
 const RETRIES: u32 = 3;
 /// Longest that such a try is waited for. A CA that wants more ends the procedure.
 const PATIENCE: u64 = 60;
-/// Longest that a CA may put us off; Let's Encrypt's longest limit is a week.
-const RETRY_AFTER_MAX: u64 = 7 * 24 * 3600;
 /// Bytes of a nonce. They are below 100.
 const NONCE_BYTES: usize = 512;
 
@@ -39,12 +36,6 @@ pub(crate) enum By<'a> {
     AccountKey,
     /// Another key: that of a certificate, or the account's next one.
     Key(&'a AccountKey),
-}
-
-pub(crate) struct Answer {
-    url: String,
-    response: HttpResponse,
-    now: Time,
 }
 
 /// What the tries of one question have used up.
@@ -172,6 +163,10 @@ impl Line {
                 return Ok(Some(Answer { url: url.to_owned(), response, now }));
             }
             Ok(response) => {
+                if response.status == 404 {
+                    // The CA may have moved what its directory names.
+                    self.session.forget_directory();
+                }
                 let problem = problem_of(&response);
                 if problem.name() == "badNonce" && tries.bad_nonces < BAD_NONCES {
                     tries.bad_nonces += 1;
@@ -193,100 +188,10 @@ impl Line {
     }
 }
 
-impl Answer {
-    pub(crate) fn status(&self) -> u16 {
-        self.response.status
-    }
-
-    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, AcmeFault> {
-        serde_json::from_slice(&self.response.body).map_err(|error| {
-            let text = shown(&String::from_utf8_lossy(&self.response.body));
-            let begin: String = text.chars().take(80).collect();
-            AcmeFault::bad_answer(&self.url, &format!("what cannot be read ({error}): `{begin}`"))
-        })
-    }
-
-    pub(crate) fn text(&self) -> &[u8] {
-        &self.response.body
-    }
-
-    pub(crate) fn bad(&self, what: &str) -> AcmeFault {
-        AcmeFault::bad_answer(&self.url, what)
-    }
-
-    /// Where the new thing is (RFC 9110 section 10.2.2).
-    pub(crate) fn location(&self) -> Result<String, AcmeFault> {
-        let location = self.response.header("location").ok_or_else(|| self.bad("no Location"))?;
-        let resolved = match location.strip_prefix('/') {
-            Some(path) if !path.starts_with('/') => format!("{}{location}", origin(&self.url)),
-            _ => location.to_owned(),
-        };
-        check_url(&resolved, &self.url)?;
-        Ok(resolved)
-    }
-
-    /// Seconds from now that the CA asks for (RFC 9110 section 10.2.3).
-    pub(crate) fn retry_after(&self) -> Option<u64> {
-        retry_after(&self.response, self.now).map(|time| time - self.now)
-    }
-
-    /// Targets of the links of that relation (RFC 8288).
-    pub(crate) fn links(&self, relation: &str) -> impl Iterator<Item = &str> {
-        let quoted = format!("rel=\"{relation}\"");
-        let plain = format!("rel={relation}");
-        let links = self.response.headers.iter().filter(|(name, _)| name == "link");
-        links.flat_map(|(_, value)| value.split(',')).filter_map(move |link| {
-            let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-            parameters.split(';').any(|p| p.trim() == quoted || p.trim() == plain).then_some(target)
-        })
-    }
-}
-
-/// Everything that is told to a CA goes over TLS, unless its directory itself does not.
-pub(crate) fn check_url(url: &str, like: &str) -> Result<(), AcmeFault> {
-    let plain = like.starts_with("http://").then(|| url.strip_prefix("http://")).flatten();
-    let rest = url.strip_prefix("https://").or(plain).unwrap_or_default();
-    let host = !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':', '@']);
-    if host && url.len() <= ACME_URL_BYTES && url.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Ok(());
-    }
-    let begin: String = shown(url).chars().take(80).collect();
-    let what = format!("`{begin}` is not a URL that ACME goes to; it has to begin with `https://`");
-    Err(AcmeFault::new(FaultKind::BadAnswer, what))
-}
-
-fn origin(url: &str) -> &str {
-    let authority = url.find("://").map_or(0, |at| at + 3);
-    let end =
-        url.bytes().skip(authority).position(|byte| byte == b'/').map_or(url.len(), |at| at + authority);
-    url.get(..end).unwrap_or_default()
-}
-
 /// RFC 8555 section 6.5.1
 fn is_nonce(text: &str) -> bool {
     let base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=NONCE_BYTES).contains(&text.len()) && text.bytes().all(base64url)
-}
-
-fn problem_of(response: &HttpResponse) -> Problem {
-    let text = || String::from_utf8_lossy(&response.body).chars().take(200).collect();
-    let mut problem: Problem = serde_json::from_slice(&response.body)
-        .unwrap_or_else(|_| Problem { detail: text(), ..Problem::default() });
-    if problem.kind.is_empty() {
-        problem.kind = "about:blank".to_owned();
-    }
-    problem
-}
-
-/// Seconds, or a date (RFC 9110 section 10.2.3); not before now, and not for ever.
-fn retry_after(response: &HttpResponse, now: Time) -> Option<Time> {
-    let text = response.header("retry-after")?.trim();
-    let date = || {
-        let date = httpdate::parse_http_date(text).ok()?;
-        date.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
-    };
-    let time = text.parse::<u64>().map_or_else(|_| date(), |seconds| Some(now.saturating_add(seconds)))?;
-    Some(time.clamp(now, now.saturating_add(RETRY_AFTER_MAX)))
 }
 
 /// How long until the question may be asked again; `None`: not by this procedure.
@@ -297,28 +202,4 @@ fn delay_of(status: u16, after: Option<Time>, now: Time, tries: &Tries) -> Optio
         500.. => Some(asked.unwrap_or(2 << tries.others)),
         _ => None,
     }
-}
-
-fn lost(url: &str, error: &TransportError) -> AcmeFault {
-    let message = format!(
-        "`{url}` cannot be reached: {}; look at the network, and at the issuer's `roots` if the CA is a private one",
-        shown(&error.0)
-    );
-    AcmeFault::new(FaultKind::Transport, message)
-}
-
-fn refusal(url: &str, status: u16, problem: Problem, retry_after: Option<Time>) -> AcmeFault {
-    let kind = match (problem.name(), status) {
-        ("rateLimited", _) | (_, 429) => FaultKind::RateLimited,
-        ("accountDoesNotExist", _) => FaultKind::AccountGone,
-        ("userActionRequired", _) => FaultKind::UserAction,
-        ("externalAccountRequired", _) => FaultKind::ExternalAccount,
-        ("invalidProfile", _) => FaultKind::Profile,
-        ("badNonce", _) | (_, 500..) => FaultKind::Transport,
-        ("", 300..400) => FaultKind::BadAnswer,
-        _ => FaultKind::Refused,
-    };
-    let place = problem.instance.as_deref().map(|url| format!("; see {}", shown(url))).unwrap_or_default();
-    let message = format!("`{url}` refused with {status}: {problem}{place}");
-    AcmeFault { kind, problem: Some(Box::new(problem)), retry_after, challenge: None, message }
 }

@@ -9,6 +9,7 @@
 //! ```
 
 mod account;
+mod answer;
 mod call;
 mod certificate;
 mod csr;
@@ -24,6 +25,7 @@ mod session;
 pub(crate) mod sim;
 #[cfg(test)]
 mod tests;
+mod url;
 mod wire;
 
 pub use account::{Deactivate, Register, Registered, Rollover, UpdateContact};

@@ -1,10 +1,10 @@
 //! What the procedures of one account share: the directory, the nonces, the account's URL and key. What is said to the
 //! CA is in `call`.
 
-use super::call::check_url;
 use super::fault::AcmeFault;
 use super::jws::AccountKey;
 use super::machine::Time;
+use super::url::check_url;
 use super::wire::Directory;
 use std::collections::VecDeque;
 use std::fmt;
@@ -56,7 +56,7 @@ impl Session {
         self.state().key.clone()
     }
 
-    /// As it was last read; `None` before the first procedure.
+    /// As it was last read; `None` before the first procedure, and when the CA seems to have moved.
     pub fn directory(&self) -> Option<Arc<Directory>> {
         self.state().directory.as_ref().map(|(_, directory)| directory.clone())
     }
@@ -69,6 +69,10 @@ impl Session {
 
     pub(crate) fn set_directory(&self, directory: Arc<Directory>, now: Time) {
         self.state().directory = Some((now, directory));
+    }
+
+    pub(crate) fn forget_directory(&self) {
+        self.state().directory = None;
     }
 
     pub(crate) fn set_account(&self, url: Option<String>) {

@@ -1,6 +1,7 @@
 //! From an order whose names are proven to its chain (RFC 8555 sections 7.4 and 7.4.2), and why one failed.
 
-use super::super::call::{Answer, By, Line};
+use super::super::answer::Answer;
+use super::super::call::{By, Line};
 use super::super::certificate::Chain;
 use super::super::fault::{AcmeFault, FaultKind};
 use super::super::wire::{Authorization, Status, WireOrder};

@@ -4,7 +4,8 @@
 mod finish;
 mod prove;
 
-use super::call::{Answer, By, Line};
+use super::answer::Answer;
+use super::call::{By, Line};
 use super::certificate::CertId;
 use super::fault::{AcmeFault, FaultKind};
 use super::machine::Identifier;

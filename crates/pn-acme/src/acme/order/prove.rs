@@ -16,6 +16,14 @@ struct Open {
     challenge: Challenge,
 }
 
+impl Open {
+    /// Some CAs leave the authorization pending when its challenge has failed, as another one could be tried.
+    fn has_failed(&self, authorization: &Authorization) -> bool {
+        let mut challenges = authorization.challenges.iter();
+        challenges.any(|wire| wire.url == self.answer_to && wire.status == Status::Invalid)
+    }
+}
+
 impl Order {
     pub(super) async fn prove(
         &self,
@@ -137,7 +145,7 @@ impl Order {
                 asked = asked.max(answer.retry_after());
                 match authorization.status {
                     Status::Valid => {}
-                    Status::Pending => rest.push(one),
+                    Status::Pending if !one.has_failed(&authorization) => rest.push(one),
                     _ => failed.push((authorization, one.challenge.kind)),
                 }
             }

@@ -13,6 +13,7 @@ mod orders;
 mod policy;
 mod run;
 mod states;
+mod tests;
 pub(crate) mod verify;
 
 pub(crate) use issuing::SimCertificate;
@@ -38,6 +39,8 @@ pub(crate) struct SimCa {
     pub(crate) orders: Vec<SimOrder>,
     pub(crate) certificates: Vec<SimCertificate>,
     pub(crate) requests: u64,
+    /// How often the directory was read.
+    pub(crate) directories: u64,
     authorizations: Vec<SimAuthorization>,
     authority: Authority,
     nonces: BTreeSet<String>,
@@ -58,6 +61,7 @@ impl SimCa {
             orders: Vec::new(),
             certificates: Vec::new(),
             requests: 0,
+            directories: 0,
             authorizations: Vec::new(),
             authority: Authority::new(),
             nonces: BTreeSet::new(),
@@ -122,7 +126,10 @@ impl SimCa {
         let mut segments = path.trim_start_matches('/').split('/');
         let (kind, id) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
         match (request.method, kind) {
-            (HttpMethod::Get, "directory") => return Ok(ok(&self.directory())),
+            (HttpMethod::Get, "directory") => {
+                self.directories += 1;
+                return Ok(ok(&self.directory()));
+            }
             (HttpMethod::Head, "nonce") => return Ok(respond(200, Vec::new())),
             (HttpMethod::Get, "ari") => return self.renewal_info(id),
             (HttpMethod::Post, _) => {}

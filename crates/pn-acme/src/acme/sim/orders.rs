@@ -174,10 +174,12 @@ impl SimCa {
         };
         let Some(index) = one.challenges.iter().position(due) else { return };
         let outcome = if self.finds(one, &one.challenges[index]) { "valid" } else { "invalid" };
-        let valid_until = self.now + self.policy.reuse;
+        let (valid_until, lingering) = (self.now + self.policy.reuse, self.policy.lingering);
         let one = &mut self.authorizations[id];
         one.challenges[index].status = outcome;
-        (one.status, one.valid_until) = (outcome, valid_until);
+        if outcome == "valid" || !lingering {
+            (one.status, one.valid_until) = (outcome, valid_until);
+        }
     }
 
     fn finds(&self, one: &SimAuthorization, challenge: &SimChallenge) -> bool {

@@ -34,6 +34,8 @@ pub(crate) struct Policy {
     pub(crate) unprovable: BTreeSet<Identifier>,
     /// Orders stay pending, whatever becomes of their authorizations.
     pub(crate) stuck: bool,
+    /// Authorizations stay pending when their challenge has failed.
+    pub(crate) lingering: bool,
     /// The order does not say why it failed, as its authorizations do.
     pub(crate) silent: bool,
     pub(crate) bad_nonces: u8,
@@ -71,6 +73,7 @@ impl Default for Policy {
             refused: BTreeSet::new(),
             unprovable: BTreeSet::new(),
             stuck: false,
+            lingering: false,
             silent: false,
             bad_nonces: 0,
             unreachable: 0,

@@ -12,6 +12,7 @@ const BEGIN: Time = 1_767_225_600;
 
 /// A CA, an account, and the time.
 struct Scene {
+    _seed: Seed,
     ca: SimCa,
     session: Session,
     now: Time,
@@ -20,7 +21,7 @@ struct Scene {
 impl Scene {
     fn new(seed: u64) -> Self {
         let session = Session::new(DIRECTORY, AccountKey::generate(KeyType::P256).unwrap(), None).unwrap();
-        Self { ca: SimCa::new(seed), session, now: BEGIN }
+        Self { _seed: Seed(seed), ca: SimCa::new(seed), session, now: BEGIN }
     }
 
     fn registered(seed: u64) -> Self {
@@ -34,9 +35,31 @@ impl Scene {
         sim::run(&mut machine, &mut self.ca, &mut self.now)
     }
 
+    /// One action of a machine that is not alone.
+    fn carry_out(&mut self, action: Action) -> Input {
+        match action {
+            Action::Send(request) => return Input::Answer(self.ca.answer(&request, self.now)),
+            Action::Wait { .. } => return Input::Elapsed,
+            Action::Present(challenges) => self.ca.present(&challenges),
+            Action::Withdraw(challenges) => self.ca.withdraw(&challenges),
+        }
+        Input::Presented(Ok(()))
+    }
+
     fn order(&mut self, order: Order) -> Result<Obtained, AcmeFault> {
         let machine = order.machine(&self.session);
         self.run(machine)
+    }
+}
+
+/// Said when a test fails while it is there.
+struct Seed(u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("seed {}", self.0);
+        }
     }
 }
 

@@ -55,9 +55,12 @@ fn names_that_are_proven_already_are_passed_over() {
 
 #[test]
 fn one_name_that_fails_ends_the_order_with_its_name_and_the_way_it_was_tried() {
-    for (stuck, silent) in [(false, false), (true, false), (false, true)] {
+    for (stuck, silent, lingering) in
+        [(false, false, false), (true, false, false), (false, true, false), (true, true, true)]
+    {
         let mut scene = Scene::registered(3);
         (scene.ca.policy.stuck, scene.ca.policy.silent) = (stuck, silent);
+        scene.ca.policy.lingering = lingering;
         scene.ca.policy.unprovable.insert(Identifier::parse("b.test"));
         let fault = scene.order(order(&["a.test", "b.test"])).unwrap_err();
         assert_eq!(fault.kind, FaultKind::Rejected(Identifier::parse("b.test")), "stuck {stuck}: {fault}");
@@ -153,22 +156,10 @@ fn the_preferred_chain_is_taken_where_there_is_one() {
         let mut scene = Scene::registered(8);
         let preferred_chain = preferred.map(str::to_owned);
         let obtained = scene.order(Order { preferred_chain, ..order(&["a.test"]) }).unwrap();
-        assert_eq!(
-            (&obtained.topmost_issuers[..], obtained.preferred_missing),
-            (&issuers.map_owned()[..], missing)
-        );
+        assert_eq!(obtained.topmost_issuers, issuers);
+        assert_eq!(obtained.preferred_missing, missing);
         let default = obtained.chain_pem == scene.ca.certificates[0].chain_pem;
         assert_eq!(default, preferred != Some("Sim Old Root"), "{preferred:?}");
-    }
-}
-
-trait MapOwned {
-    fn map_owned(&self) -> Vec<String>;
-}
-
-impl MapOwned for &[&str] {
-    fn map_owned(&self) -> Vec<String> {
-        self.iter().map(|&text| text.to_owned()).collect()
     }
 }
 
@@ -224,4 +215,44 @@ fn too_many_orders_are_put_off_until_the_ca_takes_them() {
     assert!(after > scene.now + 3000 && after <= BEGIN + 3700, "{}", after - BEGIN);
     scene.now = after;
     scene.order(order(&["c.test"])).unwrap();
+}
+
+/// They share the nonces, and none is used twice.
+#[test]
+fn orders_of_one_account_run_side_by_side() {
+    let mut scene = Scene::registered(13);
+    scene.ca.policy.bad_nonces = 20;
+    let mut running: Vec<_> = (0..5)
+        .map(|index| (order(&[&format!("{index}.test")]).machine(&scene.session), Input::Start))
+        .collect();
+    while !running.is_empty() {
+        running = std::mem::take(&mut running)
+            .into_iter()
+            .filter_map(|(mut machine, input)| match machine.advance(input, scene.now) {
+                Step::Done(outcome) => outcome.map(|_| None).unwrap(),
+                Step::Do(action) => Some((machine, scene.carry_out(action))),
+            })
+            .collect();
+        scene.now += 1;
+    }
+    assert_eq!(scene.ca.certificates.len(), 5);
+    assert!(scene.ca.board.is_empty());
+}
+
+#[test]
+fn a_directory_that_moved_is_read_again() {
+    let mut scene = Scene::registered(14);
+    scene.order(order(&["a.test"])).unwrap();
+    let read = scene.ca.directories;
+    scene.order(order(&["b.test"])).unwrap();
+    assert_eq!(scene.ca.directories, read, "what was read is used");
+    scene.now += 13 * 3600;
+    scene.order(order(&["c.test"])).unwrap();
+    assert_eq!(scene.ca.directories, read + 1, "until it is old");
+    let certificate = CertId::of_pem(&scene.ca.certificates[0].chain_pem).unwrap();
+    scene.ca.certificates.clear();
+    let machine = RenewalInfo { certificate }.machine(&scene.session);
+    scene.run(machine).unwrap_err();
+    scene.order(order(&["d.test"])).unwrap();
+    assert_eq!(scene.ca.directories, read + 2, "or something is not where it says");
 }
