@@ -168,10 +168,11 @@ pub struct DnsSettings {
 pub enum DnsProvider {
     /// Dynamic updates (RFC 2136), to `host:port`.
     Rfc2136 { server: String, tsig: Option<Tsig> },
-    /// A program that is run as lego's `exec` provider runs it: `PROGRAM ARGS.. present|cleanup FQDN VALUE`.
-    Exec { program: PathBuf, args: Vec<Text> },
-    /// A service that speaks lego's `httpreq`.
-    HttpReq { url: String, username: Option<String>, password: Option<Secret> },
+    /// A program that is run as lego's `exec` provider runs it: `PROGRAM ARGS.. present|cleanup FQDN VALUE`; with `raw`,
+    /// `-- DOMAIN TOKEN KEYAUTH` stands at the end instead.
+    Exec { program: PathBuf, args: Vec<Text>, raw: bool },
+    /// A service that speaks lego's `httpreq`; with `raw`, it computes name and value itself.
+    HttpReq { url: String, username: Option<String>, password: Option<Secret>, raw: bool },
     /// A provider of the library, by its name there.
     Library { name: String, settings: BTreeMap<String, Secret> },
 }

@@ -14,11 +14,11 @@ use pn_model::{IssuerName, Secret};
 /// Providers that are built in, with the keys that each needs and takes.
 const PROVIDERS: [(&str, &str, &[&str]); 3] = [
     ("rfc2136", "server", &["server", "tsig"]),
-    ("exec", "program", &["program", "args"]),
-    ("httpreq", "url", &["url", "username", "password"]),
+    ("exec", "program", &["program", "args", "mode"]),
+    ("httpreq", "url", &["url", "username", "password", "mode"]),
 ];
-const OF_PROVIDERS: [&str; 8] =
-    ["server", "tsig", "program", "args", "url", "username", "password", "settings"];
+const OF_PROVIDERS: [&str; 9] =
+    ["server", "tsig", "program", "args", "url", "username", "password", "mode", "settings"];
 
 pub(super) fn issuer(cx: &mut Context<'_>, node: &Node, table: &Table) -> AcmeIssuer {
     let default = AcmeIssuer::default();
@@ -187,11 +187,13 @@ fn provider(cx: &mut Context<'_>, table: &Table) -> Option<DnsProvider> {
         "exec" => Some(DnsProvider::Exec {
             program: cx.path(table.get("program")?)?,
             args: table.items("args").iter().filter_map(crate::value::Value::text).collect(),
+            raw: table.str("mode") == Some("raw"),
         }),
         "httpreq" => Some(DnsProvider::HttpReq {
             url: cx.scalar(table, "url", parse::service_url)?,
             username: text(table, "username"),
             password: table.str("password").map(Secret::new),
+            raw: table.str("mode") == Some("raw"),
         }),
         _ => cx
             .scalar(table, "provider", library)

@@ -61,6 +61,12 @@ const DNS: &[Key] = &[
     Key::new("password", Type::Text, "Of `httpreq`: for basic authentication.")
         .or(Default::None("none"))
         .secret(),
+    Key::new(
+        "mode",
+        Type::Choice(&["record", "raw"], &[]),
+        "Of `exec` and `httpreq`: whether name and value of the record are handed over, or what they are computed from (lego's mode RAW).",
+    )
+    .or(Default::Str("record")),
     Key::new("settings", Type::Map(&Type::Text), "Of a provider of the library: its credentials.")
         .or(Default::Table)
         .secret(),
