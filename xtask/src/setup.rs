@@ -19,6 +19,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("openssl", "openssl"),
     ("ip", "iproute2"),
+    ("named", "bind9"),
     ("setpriv", "util-linux"),
     // `bench gate` counts instructions with it.
     ("valgrind", "valgrind"),
