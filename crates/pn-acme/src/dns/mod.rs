@@ -1,0 +1,26 @@
+//! Challenges that are answered in the DNS: dns-01 (RFC 8555 section 8.4) and dns-persist-01
+//! (draft-ietf-acme-dns-persist). Here: how TXT records get into a zone and out of it, where they belong, and whether
+//! they can be seen. When that is done, and for which names, is decided elsewhere.
+
+mod delegation;
+mod error;
+mod exchange;
+mod exec;
+mod httpreq;
+mod lookup;
+mod persist;
+mod presenter;
+mod propagation;
+mod solver;
+mod update;
+mod zone;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::DnsError;
+pub use exec::Exec;
+pub use httpreq::{HttpClient, HttpReq, JsonPost};
+pub use presenter::{DnsPresenter, RawChallenge, TxtRecord};
+pub use solver::DnsSolver;
+pub use update::Rfc2136;
