@@ -7,7 +7,8 @@ use pn_model::limits::ACME_URL_BYTES;
 pub(crate) fn check_url(url: &str, like: &str) -> Result<(), AcmeFault> {
     let plain = like.starts_with("http://").then(|| url.strip_prefix("http://")).flatten();
     let rest = url.strip_prefix("https://").or(plain).unwrap_or_default();
-    let host = !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':', '@']);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = !authority.is_empty() && !authority.starts_with(':') && !authority.contains('@');
     if host && url.len() <= ACME_URL_BYTES && url.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }

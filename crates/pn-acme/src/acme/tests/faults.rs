@@ -115,6 +115,8 @@ fn urls_that_a_ca_may_not_give() {
         ("https://ca.test/dir", true),
         ("http://127.0.0.1:4000/dir", true),
         ("https:///dir", false),
+        ("https://:443/dir", false),
+        ("https://user@ca.test/dir", false),
         ("file:///etc/passwd", false),
         ("https://ca.test/a b", false),
         ("https://ca.test/\r\nx", false),

@@ -3,6 +3,7 @@
 mod account;
 mod faults;
 mod orders;
+mod strict;
 
 use super::sim::{self, DIRECTORY, SimCa};
 use super::*;
