@@ -32,9 +32,6 @@ struct Account {
     registration: Option<Registration>,
     #[serde(default)]
     private_key: Option<String>,
-    /// Of certificates, in lego's words (`4096`, `P256`). Ours come from the configuration.
-    #[serde(default)]
-    key_type: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -190,7 +187,6 @@ impl Account {
             email: record.email.clone().unwrap_or_default(),
             registration: Some(Registration { body: record.body.clone(), uri: record.url.clone() }),
             private_key: Some(BASE64.encode(rsa_der(&record.key_pem)?)),
-            key_type: Some("4096".into()),
         })
     }
 }
