@@ -1,9 +1,10 @@
-//! Circles: of chains, of splits, and of error pages that come from a service which uses them.
+//! Circles: of chains, of splits, of issuers that fall back, and of error pages that come from a service which uses them.
 
 use crate::diagnostic::Diagnostic;
 use crate::lower::Context;
 use crate::resolved::Section;
 use crate::value::Span;
+use pn_model::tls::IssuerKind;
 use pn_model::{MiddlewareKind, Model, ServiceKind};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,7 +24,8 @@ pub(super) fn run(cx: &mut Context<'_>) {
 /// The value by which a node leads on.
 fn place(cx: &Context<'_>, section: Section, name: &str) -> Span {
     let Some(node) = cx.resolved.get(section, name) else { return Span::NONE };
-    let key = ["chain", "split", "errors", "use"].into_iter().find(|key| !node.table.span(key).is_none());
+    let key =
+        ["chain", "split", "errors", "use", "acme"].into_iter().find(|key| !node.table.span(key).is_none());
     key.map_or(node.span, |key| node.at(key))
 }
 
@@ -45,6 +47,12 @@ fn edges(model: &Model) -> BTreeMap<Name, Vec<Name>> {
             to.extend(split.targets.iter().map(|(target, _)| service(target)));
         }
         edges.insert(service(name), to);
+    }
+    for (name, issuer) in &model.issuers {
+        if let IssuerKind::Acme(acme) = &issuer.kind {
+            let to = acme.fallback.iter().map(|to| (Section::Issuers, to.shared())).collect();
+            edges.insert((Section::Issuers, name.shared()), to);
+        }
     }
     edges
 }

@@ -4,6 +4,7 @@ use crate::tests::{Memory, findings, load_text, load_with};
 use crate::{Format, Input};
 use rcgen::{CertificateParams, KeyPair};
 
+mod acme;
 mod reach;
 
 const SITE: &str = "[sites.\"a.lan\"]\nto = \"@ping\"\n";

@@ -128,7 +128,7 @@ pub(crate) fn base64url(text: &str) -> Result<String, Invalid> {
 pub(crate) fn base64(text: &str) -> Result<String, Invalid> {
     let bare = text.trim_end_matches('=');
     let sound = bare.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'));
-    if sound && !bare.is_empty() && text.len() % 4 == 0 && text.len() - bare.len() <= 2 {
+    if sound && !bare.is_empty() && text.len().is_multiple_of(4) && text.len() - bare.len() <= 2 {
         return Ok(text.to_owned());
     }
     Err(Invalid::new("this key is not base64").help("copy the `secret` of what `tsig-keygen` prints"))
