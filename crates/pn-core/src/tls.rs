@@ -52,4 +52,6 @@ pub struct ClientIdentity {
     pub serial: String,
     /// SHA-256 of the certificate, hexadecimal.
     pub fingerprint: String,
+    /// The certificate itself, DER.
+    pub certificate: Vec<u8>,
 }

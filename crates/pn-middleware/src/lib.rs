@@ -11,6 +11,7 @@ mod in_flight;
 mod ip_allow;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
+mod pass_client_cert;
 mod prefix;
 mod rate_limit;
 mod redirect;
@@ -52,6 +53,7 @@ impl MiddlewareFactory for Native {
             Kind::BodyLimit(bytes) => body_limit::build(*bytes),
             Kind::Compress(spec) => compress::build(spec),
             Kind::Errors(spec) => errors::build(spec),
+            Kind::PassClientCert(spec) => pass_client_cert::build(spec),
             Kind::Chain(_) => Err(BuildError::new([spec.kind.key()], "a chain is not built by itself")),
         }
     }

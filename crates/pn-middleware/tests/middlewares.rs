@@ -4,8 +4,10 @@
 
 mod rig;
 
+use pn_core::tls::ClientIdentity;
 use pn_model::middleware::{
-    BasicAuth, ClientKey, Compress, Encoding, Errors, HeaderEdits, Headers, IpAllow, RateLimit,
+    BasicAuth, ClientCertField, ClientKey, Compress, Encoding, Errors, HeaderEdits, Headers, IpAllow,
+    PassClientCert, RateLimit,
 };
 use pn_model::service::StatusRanges;
 use pn_model::{MiddlewareKind as Kind, Secret, Text};
@@ -126,6 +128,48 @@ fn ip_allow() {
     check(allow(&["10.0.0.0/8"], 2), "10.0.0.1, 8.8.8.8, 192.0.2.7", None);
     check(allow(&["10.0.0.0/8"], 3), "10.0.0.1, 192.0.2.7", Some(403));
     check(allow(&["0.0.0.0/0"], 1), "nonsense, 192.0.2.7", Some(403));
+}
+
+#[test]
+fn pass_client_cert() {
+    const FIELDS: [&str; 4] = [
+        "client-cert",
+        "client-cert-chain",
+        "x-forwarded-tls-client-cert",
+        "x-forwarded-tls-client-cert-info",
+    ];
+    let client = |verified| ClientIdentity {
+        verified,
+        subject: "CN=Jürgen \"J\",O=A".into(),
+        issuer: "CN=ca".into(),
+        sans: vec!["a.example".into(), "10.0.0.1".into()],
+        serial: "0a".into(),
+        fingerprint: "ff".into(),
+        certificate: vec![0xfb, 0xff, 0xfe, 0x01],
+    };
+    let spec = |certificate, info, unverified| PassClientCert { certificate, info, unverified };
+    let (rfc, traefik, off) =
+        (ClientCertField::ClientCert, ClientCertField::XForwardedTlsClientCert, ClientCertField::Off);
+    let info = "Subject%3D%22CN%3DJ%C3%BCrgen%20%22J%22%2CO%3DA%22%3BIssuer%3D%22CN%3Dca%22%3BSerialNumber%3D%220a%22\
+                %3BSAN%3D%22a.example%2C10.0.0.1%22";
+    for (spec, client, expected) in [
+        (spec(rfc, false, false), Some(client(true)), [":+//+AQ==:", "", "", ""]),
+        (spec(traefik, false, false), Some(client(true)), ["", "", "+//+AQ==", ""]),
+        (spec(off, true, false), Some(client(true)), ["", "", "", info]),
+        (spec(rfc, true, false), Some(client(false)), [""; 4]),
+        (spec(rfc, true, true), Some(client(false)), [":+//+AQ==:", "", "", info]),
+        (spec(rfc, true, true), None, [""; 4]),
+    ] {
+        let mut rig = Rig::new(Kind::PassClientCert(spec.clone()));
+        if let Some(client) = client {
+            rig = rig.over_tls(client);
+        }
+        // What a client says of itself goes, in whatever spelling an upstream may take for the same.
+        let claims: Vec<_> = FIELDS.into_iter().chain(["client_cert"]).map(|name| (name, ":AAAA:")).collect();
+        let outcome = rig.request("GET", "/", &claims);
+        assert_eq!(FIELDS.map(|name| outcome.request_header(name)), expected, "{spec:?}");
+        assert_eq!(outcome.request_header("client_cert"), "");
+    }
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub enum MiddlewareKind {
     BodyLimit(u64),
     Compress(Compress),
     Errors(Errors),
+    PassClientCert(PassClientCert),
     Chain(Vec<MiddlewareName>),
 }
 
@@ -66,7 +67,7 @@ pub const FRAMING_FIELDS: [&str; 9] = [
 
 impl MiddlewareKind {
     /// The key of each kind, in the order of the reference.
-    pub const KEYS: [&'static str; 16] = [
+    pub const KEYS: [&'static str; 17] = [
         "headers",
         "strip-prefix",
         "strip-prefix-regex",
@@ -82,6 +83,7 @@ impl MiddlewareKind {
         "body-limit",
         "compress",
         "errors",
+        "pass-client-cert",
         "chain",
     ];
 
@@ -103,6 +105,7 @@ impl MiddlewareKind {
             Self::BodyLimit(_) => "body-limit",
             Self::Compress(_) => "compress",
             Self::Errors(_) => "errors",
+            Self::PassClientCert(_) => "pass-client-cert",
             Self::Chain(_) => "chain",
         }
     }
@@ -111,6 +114,26 @@ impl MiddlewareKind {
     pub fn guards(&self) -> bool {
         matches!(self, Self::BasicAuth(_) | Self::IpAllow(_))
     }
+}
+
+/// Of clients without a certificate nothing is passed on, and what they send in these fields is removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassClientCert {
+    pub certificate: ClientCertField,
+    /// `X-Forwarded-Tls-Client-Cert-Info`: subject, issuer, serial number and alternative names, percent-encoded.
+    pub info: bool,
+    /// Also of certificates that the TLS policy did not verify: what they say is a claim.
+    pub unverified: bool,
+}
+
+/// In which field the certificate itself is passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientCertField {
+    /// `Client-Cert`, RFC 9440.
+    ClientCert,
+    /// As Traefik writes it: base64 of the DER.
+    XForwardedTlsClientCert,
+    Off,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -45,9 +45,9 @@ pub fn finished(
 /// The identity in a client's leaf certificate. Where it cannot be parsed (only possible when nothing was verified),
 /// all but the fingerprint is empty.
 pub fn client_identity(leaf: &CertificateDer<'_>, verified: bool) -> ClientIdentity {
-    let fingerprint = hex(&sha256(leaf));
+    let (fingerprint, certificate) = (hex(&sha256(leaf)), leaf.to_vec());
     let Ok((_, cert)) = X509Certificate::from_der(leaf) else {
-        return ClientIdentity { verified, fingerprint, ..ClientIdentity::default() };
+        return ClientIdentity { verified, fingerprint, certificate, ..ClientIdentity::default() };
     };
     ClientIdentity {
         verified,
@@ -56,6 +56,7 @@ pub fn client_identity(leaf: &CertificateDer<'_>, verified: bool) -> ClientIdent
         sans: sans(&cert),
         serial: hex(cert.raw_serial()),
         fingerprint,
+        certificate,
     }
 }
 

@@ -9,8 +9,8 @@ use crate::resolved::{Node, Section};
 use crate::units;
 use crate::value::{Kind, Table, Value};
 use pn_model::middleware::{
-    BasicAuth, ClientKey, Compress, Encoding, Errors, FRAMING_FIELDS, HeaderEdits, Headers, IpAllow,
-    RateLimit,
+    BasicAuth, ClientCertField, ClientKey, Compress, Encoding, Errors, FRAMING_FIELDS, HeaderEdits, Headers,
+    IpAllow, PassClientCert, RateLimit,
 };
 use pn_model::service::StatusRanges;
 use pn_model::{Middleware, MiddlewareKind, MiddlewareName, Secret};
@@ -63,6 +63,7 @@ fn kind(cx: &mut Context<'_>, node: &Node) -> Option<MiddlewareKind> {
         "body-limit" => MiddlewareKind::BodyLimit(table.size(key)?),
         "compress" => MiddlewareKind::Compress(compress(cx, inner)),
         "errors" => MiddlewareKind::Errors(errors(cx, node, inner)?),
+        "pass-client-cert" => MiddlewareKind::PassClientCert(pass_client_cert(inner)),
         "chain" => MiddlewareKind::Chain(chain(cx, table, value)),
         _ => return None,
     })
@@ -226,6 +227,18 @@ fn ip_allow(cx: &mut Context<'_>, table: &Table) -> IpAllow {
         ranges: cx.scalars(table, "ranges", parse::network),
         depth: table.int("depth").unwrap_or_default(),
         status: statuses(table, "status").first().map_or(403, |&(status, _)| status),
+    }
+}
+
+fn pass_client_cert(table: &Table) -> PassClientCert {
+    PassClientCert {
+        certificate: match table.str("certificate") {
+            Some("x-forwarded-tls-client-cert") => ClientCertField::XForwardedTlsClientCert,
+            Some("off") => ClientCertField::Off,
+            _ => ClientCertField::ClientCert,
+        },
+        info: table.bool("info").unwrap_or_default(),
+        unverified: table.bool("unverified").unwrap_or_default(),
     }
 }
 

@@ -29,7 +29,8 @@ pub(super) fn lower(cx: &mut Context<'_>) {
 
 fn policy(cx: &mut Context<'_>, node: &Node) -> TlsPolicy {
     let table = &node.table;
-    let min_version = version(table.str("min-version")).unwrap_or(TlsVersion::V1_2);
+    let lowest = profile(cx, table);
+    let min_version = version(table.str("min-version")).unwrap_or(lowest);
     let max_version = version(table.str("max-version")).unwrap_or(TlsVersion::V1_3);
     if min_version > max_version {
         let span = node.at("min-version");
@@ -54,6 +55,24 @@ fn policy(cx: &mut Context<'_>, node: &Node) -> TlsPolicy {
         }
     }
     policy
+}
+
+/// The lowest version of a profile (Mozilla's Server Side TLS 5.7). Suites and groups of `intermediate` are those of the
+/// library, which has none without forward secrecy; its key exchange with a post-quantum part comes first.
+fn profile(cx: &mut Context<'_>, table: &Table) -> TlsVersion {
+    let Some(name) = table.str("profile") else { return TlsVersion::V1_2 };
+    for key in ["min-version", "max-version", "cipher-suites", "groups"] {
+        if !table.span(key).is_none() {
+            let message = format!("the profile `{name}` says itself what `{key}` says");
+            cx.error("kind-key", table.span(key), message, "keep one of them");
+        }
+    }
+    if name == "old" {
+        let help = "name `intermediate`; clients that know nothing of TLS 1.2 cannot be served";
+        let message = "TLS 1.0, TLS 1.1 and their suites are not spoken: this is the profile `intermediate`";
+        cx.warn("profile-old", table.span("profile"), message, help);
+    }
+    if name == "modern" { TlsVersion::V1_3 } else { TlsVersion::V1_2 }
 }
 
 /// A version for which no suite is left would refuse every client that needs it.

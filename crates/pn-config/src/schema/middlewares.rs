@@ -103,6 +103,27 @@ const ERRORS: &[Key] = &[
     Key::new("path", Type::Text, "What is asked for; `{status}` and `{url}` are replaced.").required(),
 ];
 
+const PASS_CLIENT_CERT: &[Key] = &[
+    Key::new(
+        "certificate",
+        Type::Choice(&["client-cert", "x-forwarded-tls-client-cert", "off"], &[]),
+        "The field of the certificate itself: `Client-Cert` (RFC 9440), or the one of Traefik.",
+    )
+    .or(Default::Str("client-cert")),
+    Key::new(
+        "info",
+        Type::Bool,
+        "Whether X-Forwarded-Tls-Client-Cert-Info tells subject, issuer, serial number and alternative names.",
+    )
+    .or(Default::Bool(false)),
+    Key::new(
+        "unverified",
+        Type::Bool,
+        "Whether certificates are passed on that the TLS policy did not verify: what they say is a claim.",
+    )
+    .or(Default::Bool(false)),
+];
+
 pub(super) static MIDDLEWARES: Kind = Kind {
     table: "middlewares",
     section: Some(Section::Middlewares),
@@ -138,6 +159,11 @@ const KINDS: &[Key; 28] = &[
     Key::new("body-limit", Type::Size(0, 1 << 50), "Answers 413 to request bodies beyond this size."),
     Key::new("compress", Type::Table(COMPRESS), "Compresses responses."),
     Key::new("errors", Type::Table(ERRORS), "Replaces error responses by a service's pages."),
+    Key::new(
+        "pass-client-cert",
+        Type::Table(PASS_CLIENT_CERT),
+        "Tells the service about the client's certificate. What clients themselves send in these fields is removed.",
+    ),
     Key::new("chain", Type::List(&Type::Ref(Section::Middlewares)), "Other middlewares, in order."),
     Key::later("forward-auth", "Asks a service whether the request may pass."),
     Key::later("buffering", "Holds whole bodies."),
@@ -145,7 +171,6 @@ const KINDS: &[Key; 28] = &[
     Key::later("cors", "Cross-origin resource sharing."),
     Key::later("security-headers", "Response fields that browsers heed."),
     Key::later("content-type", "Detects the Content-Type of responses."),
-    Key::later("pass-client-cert", "Tells the service about the client certificate."),
     Key::later("cache", "Keeps responses."),
     Key::later("jwt", "Lets in who shows a signed token."),
     Key::later("oidc", "Lets in by OpenID Connect."),

@@ -70,8 +70,14 @@ pub(super) static TLS_POLICIES: Kind = Kind {
     inherits: true,
     doc: "What is demanded of a client's TLS, before any route is known.",
     keys: &[
-        Key::new("min-version", VERSIONS, "The lowest TLS version.").or(Default::Str("1.2")),
-        Key::new("max-version", VERSIONS, "The highest TLS version.").or(Default::Str("1.3")),
+        Key::new(
+            "profile",
+            Type::Choice(&["modern", "intermediate", "old"], &[]),
+            "A profile of Mozilla's guidelines, in place of versions, suites and groups: `modern` is TLS 1.3 alone, `intermediate` 1.2 with forward secrecy and 1.3. What `old` adds is not spoken here.",
+        )
+        .or(Default::None("`intermediate`, unless other keys say otherwise")),
+        Key::new("min-version", VERSIONS, "The lowest TLS version.").or(Default::None("`1.2`")),
+        Key::new("max-version", VERSIONS, "The highest TLS version.").or(Default::None("`1.3`")),
         Key::new(
             "cipher-suites",
             Type::List(&Type::Choice(SUITES, &[])),

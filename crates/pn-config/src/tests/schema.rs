@@ -164,7 +164,7 @@ t.toml:3:10 Error missing-key: `services.a.sticky` lacks `cookie` (add `cookie =
 [middlewares.b]
 chain = []
 add-prefix = "/x""#,
-        r#"t.toml:1:14 Error kind-key: `middlewares.a` has no kind (give it one of `headers`, `strip-prefix`, `strip-prefix-regex`, `add-prefix`, `replace-path`, `replace-path-regex`, `redirect-scheme`, `redirect-regex`, `basic-auth`, `ip-allow`, `rate-limit`, `in-flight`, `body-limit`, `compress`, `errors`, `chain`)
+        r#"t.toml:1:14 Error kind-key: `middlewares.a` has no kind (give it one of `headers`, `strip-prefix`, `strip-prefix-regex`, `add-prefix`, `replace-path`, `replace-path-regex`, `redirect-scheme`, `redirect-regex`, `basic-auth`, `ip-allow`, `rate-limit`, `in-flight`, `body-limit`, `compress`, `errors`, `pass-client-cert`, `chain`)
 t.toml:4:1 Error kind-key: `chain` and `add-prefix` exclude each other in `middlewares.b` (keep one of them) [t.toml:3:1 and this one]"#,
     ),
     (
@@ -241,7 +241,6 @@ c.circuit-breaker = {}
 d.cors = {}
 e.security-headers = {}
 f.content-type = {}
-g.pass-client-cert = {}
 h.cache = {}
 i.jwt = {}
 j.oidc = {}
@@ -253,12 +252,11 @@ t.toml:4:3 Error not-in-this-version: `middlewares.c.circuit-breaker` is not in 
 t.toml:5:3 Error not-in-this-version: `middlewares.d.cors` is not in this version (remove it; a key that does nothing would promise what is not kept)
 t.toml:6:3 Error not-in-this-version: `middlewares.e.security-headers` is not in this version (remove it; a key that does nothing would promise what is not kept)
 t.toml:7:3 Error not-in-this-version: `middlewares.f.content-type` is not in this version (remove it; a key that does nothing would promise what is not kept)
-t.toml:8:3 Error not-in-this-version: `middlewares.g.pass-client-cert` is not in this version (remove it; a key that does nothing would promise what is not kept)
-t.toml:9:3 Error not-in-this-version: `middlewares.h.cache` is not in this version (remove it; a key that does nothing would promise what is not kept)
-t.toml:10:3 Error not-in-this-version: `middlewares.i.jwt` is not in this version (remove it; a key that does nothing would promise what is not kept)
-t.toml:11:3 Error not-in-this-version: `middlewares.j.oidc` is not in this version (remove it; a key that does nothing would promise what is not kept)
-t.toml:12:3 Error not-in-this-version: `middlewares.k.api-key` is not in this version (remove it; a key that does nothing would promise what is not kept)
-t.toml:13:3 Error not-in-this-version: `middlewares.l.plugin` is not in this version (remove it; a key that does nothing would promise what is not kept)"#,
+t.toml:8:3 Error not-in-this-version: `middlewares.h.cache` is not in this version (remove it; a key that does nothing would promise what is not kept)
+t.toml:9:3 Error not-in-this-version: `middlewares.i.jwt` is not in this version (remove it; a key that does nothing would promise what is not kept)
+t.toml:10:3 Error not-in-this-version: `middlewares.j.oidc` is not in this version (remove it; a key that does nothing would promise what is not kept)
+t.toml:11:3 Error not-in-this-version: `middlewares.k.api-key` is not in this version (remove it; a key that does nothing would promise what is not kept)
+t.toml:12:3 Error not-in-this-version: `middlewares.l.plugin` is not in this version (remove it; a key that does nothing would promise what is not kept)"#,
     ),
     (
         r#"[providers]

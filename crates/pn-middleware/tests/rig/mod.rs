@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use pn_core::context::{Connection, FieldValue, RequestHead, Scheme};
 use pn_core::middleware::Call;
+use pn_core::tls::{ClientIdentity, PolicyId, TlsInfo};
 use pn_core::{
     BodySink, Env, Factories, Flow, GraphPublisher, LocalFuture, Middleware, Prepared, ProxyError, Reply,
     RequestContext, ResponseContext, RouterGraph, StateRegistry, compile,
@@ -26,6 +27,8 @@ pub(crate) struct Rig {
     publisher: GraphPublisher,
     state: StateRegistry,
     clock: Rc<Cell<u64>>,
+    /// Who the client of the next requests is, over TLS.
+    client: Option<Arc<ClientIdentity>>,
 }
 
 /// A request behind the stack, or the reply in its place.
@@ -41,6 +44,7 @@ impl Rig {
             publisher: GraphPublisher::new().0,
             state: StateRegistry::default(),
             clock: Rc::default(),
+            client: None,
         };
         rig.clock.set(1_000_000_000_000);
         rig.reload(kind)
@@ -58,6 +62,11 @@ impl Rig {
         graph(kind, &StateRegistry::default()).err().unwrap_or_else(|| panic!("it compiled"))
     }
 
+    pub(crate) fn over_tls(mut self, client: ClientIdentity) -> Self {
+        self.client = Some(Arc::new(client));
+        self
+    }
+
     pub(crate) fn advance(&self, duration: Duration) {
         self.clock.set(self.clock.get() + u64::try_from(duration.as_nanos()).unwrap());
     }
@@ -67,7 +76,7 @@ impl Rig {
     }
 
     pub(crate) fn request(&self, method: &str, target: &str, fields: &[(&str, &str)]) -> Outcome {
-        let mut cx = context(method, target, fields);
+        let mut cx = context(method, target, fields, self.client.clone());
         let env = TestEnv(Rc::clone(&self.clock));
         let middleware = self.middleware();
         let mut flow = middleware.on_request(&mut cx, &env);
@@ -204,7 +213,12 @@ fn map(fields: &[(&str, &str)]) -> HeaderMap {
     map
 }
 
-fn context(method: &str, target: &str, fields: &[(&str, &str)]) -> RequestContext {
+fn context(
+    method: &str,
+    target: &str,
+    fields: &[(&str, &str)],
+    client: Option<Arc<ClientIdentity>>,
+) -> RequestContext {
     let (path, query) =
         target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query.into())));
     let head = RequestHead {
@@ -216,7 +230,15 @@ fn context(method: &str, target: &str, fields: &[(&str, &str)]) -> RequestContex
         version: Version::HTTP_11,
         headers: map(fields).into(),
     };
-    let connection = Connection { listener: "web".into(), peer: None, local: None, tls: None };
+    let tls = client.map(|client| TlsInfo {
+        version: "TLSv1.3",
+        cipher_suite: "TLS_AES_128_GCM_SHA256",
+        sni: None,
+        policy: PolicyId(1),
+        resumed: false,
+        client: Some(client),
+    });
+    let connection = Connection { listener: "web".into(), peer: None, local: None, tls };
     RequestContext::new(head, Rc::new(connection), "192.0.2.7".parse().unwrap(), Scheme::Http)
 }
 

@@ -194,6 +194,13 @@ fn every_kind_of_middleware() {
             "BasicAuth(BasicAuth { users: [***], users_file: None, realm: \"ops\", remove_header: false, \
              header_field: Some(\"x-user\") })"
         }),
+        ("pass-client-cert = {}", {
+            "PassClientCert(PassClientCert { certificate: ClientCert, info: false, unverified: false })"
+        }),
+        (
+            "pass-client-cert = { certificate = \"x-forwarded-tls-client-cert\", info = true, unverified = true }",
+            "PassClientCert(PassClientCert { certificate: XForwardedTlsClientCert, info: true, unverified: true })",
+        ),
         ("ip-allow = { ranges = \"10.0.0.0/8\", status = 404 }", {
             "IpAllow(IpAllow { ranges: [10.0.0.0/8], depth: 0, status: 404 })"
         }),
@@ -304,6 +311,13 @@ fn listeners_and_policies() {
             "6:11 Error invalid-value: `localhost:80` is no address to listen on (names are not looked up here; \
              write 127.0.0.1 or [::1])"
         }),
+        (policy("profile = \"modern\"\nmin-version = \"1.2\""), {
+            "6:15 Error kind-key: the profile `modern` says itself what `min-version` says (keep one of them)"
+        }),
+        (policy("profile = \"old\""), {
+            "5:11 Warning profile-old: TLS 1.0, TLS 1.1 and their suites are not spoken: this is the profile \
+             `intermediate` (name `intermediate`; clients that know nothing of TLS 1.2 cannot be served)"
+        }),
         (policy("min-version = \"1.3\"\nmax-version = \"1.2\""), {
             "5:15 Error invalid-value: the lowest TLS version is above the highest"
         }),
@@ -330,6 +344,19 @@ fn listeners_and_policies() {
          no authentication: listen on 127.0.0.1 or a unix socket)",
         ],
     );
+}
+
+#[test]
+fn profiles_of_tls_policies() {
+    use pn_model::tls::TlsVersion::{V1_2, V1_3};
+    for (profile, lowest) in [("modern", V1_3), ("intermediate", V1_2)] {
+        let text = format!(
+            "[sites.\"a.lan\"]\nto = \"@ping\"\ntls-policy = \"p\"\n[tls-policies.p]\nprofile = \"{profile}\"\n"
+        );
+        let policy = &model(&text).tls_policies["p"];
+        assert_eq!((policy.min_version, policy.max_version), (lowest, V1_3), "{profile}");
+        assert!(policy.cipher_suites.is_empty() && policy.groups.is_empty());
+    }
 }
 
 #[test]
