@@ -20,6 +20,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("openssl", "openssl"),
     ("ip", "iproute2"),
     ("named", "bind9"),
+    ("pebble", "pebble"),
     ("setpriv", "util-linux"),
     // `bench gate` counts instructions with it.
     ("valgrind", "valgrind"),
