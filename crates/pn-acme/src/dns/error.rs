@@ -9,6 +9,9 @@ pub enum DnsError {
     Name { name: String, reason: String },
     #[error("{0}")]
     Settings(String),
+    /// What is to be removed later could not be noted or looked up.
+    #[error("{0}")]
+    Storage(String),
     #[error(
         "the name server {server} does not answer: {reason}; check its address and that port 53 is open to it"
     )]

@@ -1,16 +1,18 @@
 //! Answers the DNS challenges of an order and takes the answers back: finds where each record belongs, adds it, waits
 //! until it is seen; removes by value what it added, after a failure too. One solver serves one issuer.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pn_model::acme::{ChallengeKind, DnsProvider, DnsSettings, Propagation};
+use pn_model::{IssuerName, Secret};
 
 use super::delegation::target;
 use super::error::DnsError;
 use super::exec::Exec;
 use super::httpreq::{HttpClient, HttpReq};
+use super::journal::{Journal, Note};
 use super::lookup::Lookup;
 use super::persist::Persist;
 use super::presenter::{DnsPresenter, RawChallenge, TxtRecord};
@@ -19,50 +21,53 @@ use super::update::Rfc2136;
 use super::zone::absolute;
 use crate::Time;
 use crate::acme::{Challenge, Identifier};
+use crate::storage::Storage;
 
 const LABEL: &str = "_acme-challenge";
 
 #[derive(Debug)]
 pub struct DnsSolver {
     /// `None`: records of dns-persist-01 are looked for, and made by hand.
-    presenter: Option<Arc<dyn DnsPresenter>>,
-    ttl: Duration,
-    propagation: Propagation,
-    lookup: Lookup,
-    /// Where records went, by what they answer: an alias may lead elsewhere by the time they are removed. Ends with
-    /// the process; then aliases are followed again.
-    made: Mutex<HashMap<(String, String), String>>,
+    pub(super) presenter: Option<Arc<dyn DnsPresenter>>,
+    pub(super) ttl: Duration,
+    pub(super) propagation: Propagation,
+    pub(super) lookup: Lookup,
+    pub(super) journal: Journal,
 }
 
+/// Longest that an order lasts beside the wait for its records.
+const ORDER: Time = 3600;
+
 impl DnsSolver {
-    /// With the provider of an issuer's configuration. `client` serves `httpreq`.
-    pub fn new(settings: &DnsSettings, client: &Arc<dyn HttpClient>) -> Result<Self, DnsError> {
+    /// With the provider of an issuer's configuration. `client` serves `httpreq`; `storage` keeps what is to be removed.
+    pub fn new(
+        issuer: &IssuerName,
+        settings: &DnsSettings,
+        client: &Arc<dyn HttpClient>,
+        storage: &Arc<dyn Storage>,
+    ) -> Result<Self, DnsError> {
         let primary = match &settings.provider {
             DnsProvider::Rfc2136 { server, .. } => Some(server.as_str()),
             _ => None,
         };
         let lookup = Lookup::new(&settings.propagation.resolvers, primary);
-        let presenter = presenter(&settings.provider, client)?;
-        Ok(Self::with(Some(presenter), settings.ttl, settings.propagation.clone(), lookup))
+        let presenter = presenter(&settings.provider, client, &lookup)?;
+        let journal = Journal { storage: Arc::clone(storage), issuer: issuer.to_string() };
+        let (ttl, propagation) = (settings.ttl, settings.propagation.clone());
+        Ok(Self { presenter: Some(presenter), ttl, propagation, lookup, journal })
     }
 
     /// Without a provider: for dns-persist-01, whose records somebody else makes.
-    pub fn without_provider() -> Self {
-        Self::with(None, Duration::ZERO, Propagation::default(), Lookup::new(&[], None))
-    }
-
-    pub(super) fn with(
-        presenter: Option<Arc<dyn DnsPresenter>>,
-        ttl: Duration,
-        propagation: Propagation,
-        lookup: Lookup,
-    ) -> Self {
-        Self { presenter, ttl, propagation, lookup, made: Mutex::default() }
+    pub fn without_provider(issuer: &IssuerName, storage: &Arc<dyn Storage>) -> Self {
+        let journal = Journal { storage: Arc::clone(storage), issuer: issuer.to_string() };
+        let (propagation, lookup) = (Propagation::default(), Lookup::new(&[], None));
+        Self { presenter: None, ttl: Duration::ZERO, propagation, lookup, journal }
     }
 
     /// Makes the records of these challenges and waits until they are seen. After an error none of those of dns-01 is
     /// left. Challenges of other kinds are passed over. `now`: seconds since 1970.
     pub async fn present(&self, challenges: &[Challenge], now: Time) -> Result<(), DnsError> {
+        self.sweep(now).await?;
         let result = self.try_present(challenges, now).await;
         if result.is_err()
             && let Err(error) = self.withdraw(challenges).await
@@ -72,14 +77,14 @@ impl DnsSolver {
         result
     }
 
-    /// Removes the records of these challenges by their values, whether or not this process made them. Those of
-    /// dns-persist-01 stay. Tries each, and returns the first error.
+    /// Removes the records of these challenges by their values, whichever process made them. Those of dns-persist-01
+    /// stay. Tries each, and returns the first error; what is left then is removed with a later order.
     pub async fn withdraw(&self, challenges: &[Challenge]) -> Result<(), DnsError> {
-        let Some(presenter) = &self.presenter else { return Ok(()) };
         let mut result = Ok(());
         for challenge in of_kind(challenges, ChallengeKind::Dns01) {
-            let removed = match self.record_to_remove(challenge).await {
-                Ok(record) => presenter.remove(&record).await,
+            let removed = match self.journal.find(challenge).await {
+                Ok(Some(note)) => self.remove(&note).await,
+                Ok(None) => Ok(()),
                 Err(error) => Err(error),
             };
             result = result.and(removed);
@@ -90,7 +95,7 @@ impl DnsSolver {
     async fn try_present(&self, challenges: &[Challenge], now: Time) -> Result<(), DnsError> {
         let mut records = Vec::new();
         for challenge in of_kind(challenges, ChallengeKind::Dns01) {
-            records.push(self.add(challenge).await?);
+            records.push(self.add(challenge, now).await?);
         }
         for challenge in of_kind(challenges, ChallengeKind::DnsPersist01) {
             records.extend(self.persist(challenge, now).await?);
@@ -98,32 +103,39 @@ impl DnsSolver {
         if records.is_empty() { Ok(()) } else { wait_for(&self.lookup, &self.propagation, &records).await }
     }
 
-    async fn add(&self, challenge: &Challenge) -> Result<TxtRecord, DnsError> {
+    async fn add(&self, challenge: &Challenge, now: Time) -> Result<TxtRecord, DnsError> {
         let presenter = self.presenter.as_ref().ok_or_else(no_provider)?;
-        let fqdn = fqdn(challenge)?;
-        let at = target(&self.lookup, &absolute(&fqdn)?).await?.to_ascii();
-        self.made().insert((fqdn, challenge.txt_value()), at.clone());
-        let record = self.record(challenge, at);
-        presenter.append(&record).await.map(|()| record)
-    }
-
-    async fn record_to_remove(&self, challenge: &Challenge) -> Result<TxtRecord, DnsError> {
-        let fqdn = fqdn(challenge)?;
-        let known = self.made().remove(&(fqdn.clone(), challenge.txt_value()));
-        let at = match known {
-            Some(at) => at,
-            None => target(&self.lookup, &absolute(&fqdn)?).await?.to_ascii(),
+        let Identifier::Dns(name) = &challenge.identifier else {
+            return Err(DnsError::name(&challenge.identifier.to_string(), &NO_ADDRESS));
         };
-        Ok(self.record(challenge, at))
-    }
-
-    fn record(&self, challenge: &Challenge, fqdn: String) -> TxtRecord {
+        let at = target(&self.lookup, &absolute(&format!("{LABEL}.{name}"))?).await?;
         let raw = RawChallenge {
-            domain: challenge.identifier.to_string(),
+            domain: name.clone(),
             token: challenge.token.clone(),
             key_authorization: challenge.key_authorization.clone(),
         };
-        TxtRecord { fqdn, value: challenge.txt_value(), ttl: self.ttl, raw: Some(raw) }
+        let (fqdn, value) = (at.to_ascii(), challenge.txt_value());
+        let record = TxtRecord { fqdn, value, ttl: self.ttl, raw: Some(raw) };
+        let expires = now + self.propagation.timeout.as_secs() + ORDER;
+        self.journal.note(challenge, &record, expires).await?;
+        presenter.append(&record).await.map(|()| record)
+    }
+
+    async fn remove(&self, note: &Note) -> Result<(), DnsError> {
+        let Some(presenter) = &self.presenter else { return Ok(()) };
+        presenter.remove(&note.record()).await?;
+        self.journal.forget(note).await
+    }
+
+    /// Removes what earlier orders left, of processes that were killed or servers that did not answer.
+    async fn sweep(&self, now: Time) -> Result<(), DnsError> {
+        for note in self.journal.overdue(now).await? {
+            match self.remove(&note).await {
+                Ok(()) => tracing::info!(fqdn = note.fqdn, "removed the TXT record of an order that is over"),
+                Err(error) => tracing::warn!(%error, "the TXT record of an order that is over stays"),
+            }
+        }
+        Ok(())
     }
 
     /// The record that was made, unless one was there.
@@ -143,22 +155,10 @@ impl DnsSolver {
         presenter.append(&record).await?;
         Ok(Some(record))
     }
-
-    fn made(&self) -> MutexGuard<'_, HashMap<(String, String), String>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 fn of_kind(challenges: &[Challenge], kind: ChallengeKind) -> impl Iterator<Item = &Challenge> {
     challenges.iter().filter(move |challenge| challenge.kind == kind)
-}
-
-/// Absolute.
-fn fqdn(challenge: &Challenge) -> Result<String, DnsError> {
-    match &challenge.identifier {
-        Identifier::Dns(name) => Ok(format!("{LABEL}.{name}.")),
-        Identifier::Ip(ip) => Err(DnsError::name(&ip.to_string(), &NO_ADDRESS)),
-    }
 }
 
 pub(super) const NO_ADDRESS: &str = "certificates for addresses need http-01 or tls-alpn-01 (RFC 8738)";
@@ -170,6 +170,7 @@ fn no_provider() -> DnsError {
 fn presenter(
     provider: &DnsProvider,
     client: &Arc<dyn HttpClient>,
+    lookup: &Lookup,
 ) -> Result<Arc<dyn DnsPresenter>, DnsError> {
     Ok(match provider {
         DnsProvider::Rfc2136 { server, tsig } => Arc::new(Rfc2136::new(server, tsig.as_ref())?),
@@ -180,10 +181,27 @@ fn presenter(
         DnsProvider::HttpReq { url, username, password, raw } => {
             Arc::new(HttpReq::new(url, username.as_deref(), password.as_ref(), *raw, Arc::clone(client)))
         }
-        DnsProvider::Library { name, .. } => return Err(library(name)),
+        DnsProvider::Library { name, settings } => library(name, settings, lookup)?,
     })
 }
 
-fn library(name: &str) -> DnsError {
-    DnsError::Settings(format!("this build has no DNS provider `{name}`: use `rfc2136`, `exec` or `httpreq`"))
+#[cfg(feature = "dns-providers")]
+fn library(
+    name: &str,
+    settings: &BTreeMap<String, Secret>,
+    lookup: &Lookup,
+) -> Result<Arc<dyn DnsPresenter>, DnsError> {
+    Ok(Arc::new(super::library::Library::new(name, settings, lookup.clone())?))
+}
+
+#[cfg(not(feature = "dns-providers"))]
+fn library(
+    name: &str,
+    _settings: &BTreeMap<String, Secret>,
+    _lookup: &Lookup,
+) -> Result<Arc<dyn DnsPresenter>, DnsError> {
+    Err(DnsError::Settings(format!(
+        "this build has no DNS provider `{name}`: build it with `--features dns-providers`, or use `rfc2136`, \
+         `exec` or `httpreq`"
+    )))
 }

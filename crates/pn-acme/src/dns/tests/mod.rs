@@ -14,10 +14,12 @@ use pn_model::acme::{ChallengeKind, Propagation, Tsig, TsigAlgorithm};
 use pn_testkit::Named;
 
 use super::exchange::ask;
+use super::journal::Journal;
 use super::lookup::Lookup;
 use super::zone::absolute;
 use super::{DnsPresenter, DnsSolver, Rfc2136, TxtRecord};
 use crate::acme::{Challenge, Identifier};
+use crate::storage::{MemoryStore, Storage};
 
 const ZONE: &str = "test.example";
 const NOW: crate::Time = 1_700_000_000;
@@ -65,8 +67,23 @@ fn lookup(primary: SocketAddr) -> Lookup {
     Lookup { resolvers_testify: true, ..Lookup::new(&[primary.to_string()], Some(&primary.to_string())) }
 }
 
+fn store() -> Arc<dyn Storage> {
+    Arc::new(MemoryStore::new("node", Arc::new(|| NOW)))
+}
+
+/// With a store of its own.
 fn solver(presenter: impl DnsPresenter + 'static, lookup: Lookup) -> DnsSolver {
-    DnsSolver::with(Some(Arc::new(presenter)), Duration::from_secs(5), quick(), lookup)
+    solver_in(store(), presenter, lookup)
+}
+
+fn solver_in(storage: Arc<dyn Storage>, presenter: impl DnsPresenter + 'static, lookup: Lookup) -> DnsSolver {
+    DnsSolver {
+        presenter: Some(Arc::new(presenter)),
+        ttl: Duration::from_secs(5),
+        propagation: quick(),
+        lookup,
+        journal: Journal { storage, issuer: "main".to_owned() },
+    }
 }
 
 /// The values at a name, sorted.

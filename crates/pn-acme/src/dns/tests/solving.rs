@@ -1,5 +1,7 @@
 //! Whole challenges: where records go, how long they are waited for, what is left of them afterwards.
 
+use pn_model::IssuerName;
+
 use super::super::DnsError;
 use super::*;
 
@@ -42,11 +44,54 @@ fn nothing_is_left_of_a_failure() {
 #[test]
 fn a_record_is_removed_by_a_process_that_did_not_make_it() {
     let named = Named::start(&[(ZONE, "")]);
-    let server = named.addr();
+    let (server, storage) = (named.addr(), store());
     let challenges = [challenge(ZONE, "one")];
+    let node = || solver_in(Arc::clone(&storage), rfc2136(server), lookup(server));
     run(async {
-        solver(rfc2136(server), lookup(server)).present(&challenges, NOW).await.unwrap();
-        solver(rfc2136(server), lookup(server)).withdraw(&challenges).await.unwrap();
+        node().present(&challenges, NOW).await.unwrap();
+        node().withdraw(&challenges).await.unwrap();
+        assert_eq!(txt(server, APEX).await, [""; 0]);
+    });
+}
+
+#[test]
+fn what_a_killed_process_left_goes_with_a_later_order() {
+    let named = Named::start(&[(ZONE, "")]);
+    let (server, storage) = (named.addr(), store());
+    let node = || solver_in(Arc::clone(&storage), rfc2136(server), lookup(server));
+    let of = |name: &str| DnsSolver {
+        journal: Journal { storage: Arc::clone(&storage), issuer: name.to_owned() },
+        ..node()
+    };
+    let [left, live, other, last] = ["left", "live", "other", "last"].map(|token| challenge(ZONE, token));
+    let values = |challenges: &[&Challenge]| {
+        let mut values: Vec<String> = challenges.iter().map(|challenge| challenge.txt_value()).collect();
+        values.sort();
+        values
+    };
+    run(async {
+        node().present(std::slice::from_ref(&left), NOW).await.unwrap();
+        of("other").present(std::slice::from_ref(&other), NOW).await.unwrap();
+        node().present(std::slice::from_ref(&live), NOW + 3000).await.unwrap();
+        assert_eq!(txt(server, APEX).await, values(&[&left, &live, &other]));
+        node().present(std::slice::from_ref(&last), NOW + 4000).await.unwrap();
+        assert_eq!(txt(server, APEX).await, values(&[&live, &other, &last]));
+    });
+}
+
+#[test]
+fn what_could_not_be_removed_is_removed_later() {
+    let named = Named::start(&[(ZONE, "")]);
+    let (server, storage) = (named.addr(), store());
+    let wrong = Tsig { secret: Secret::new("b3RoZXI="), ..tsig() };
+    let locked_out = Rfc2136::new(&server.to_string(), Some(&wrong)).unwrap();
+    let challenges = [challenge(ZONE, "one")];
+    let node = || solver_in(Arc::clone(&storage), rfc2136(server), lookup(server));
+    run(async {
+        node().present(&challenges, NOW).await.unwrap();
+        let error = solver_in(Arc::clone(&storage), locked_out, lookup(server)).withdraw(&challenges).await;
+        assert!(error.unwrap_err().to_string().contains("refuses to remove"));
+        node().present(&[challenge("www.test.example", "two")], NOW + 4000).await.unwrap();
         assert_eq!(txt(server, APEX).await, [""; 0]);
     });
 }
@@ -111,8 +156,7 @@ fn every_witness_must_see_the_record() {
         assert_eq!(txt(first.addr(), APEX).await, [""; 0]);
 
         let patient = Propagation { timeout: Duration::from_secs(20), ..quick() };
-        let presenter = Arc::new(rfc2136(first.addr()));
-        let solver = DnsSolver::with(Some(presenter), Duration::from_secs(5), patient, lookup);
+        let solver = DnsSolver { propagation: patient, ..solver(rfc2136(first.addr()), lookup) };
         let late = async {
             while txt(first.addr(), APEX).await.is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -154,14 +198,13 @@ fn without_a_check_nobody_is_asked() {
     let (named, nobody) = (Named::start(&[(ZONE, "")]), "127.0.0.1:1".to_owned());
     let lookup = Lookup::new(&[nobody], Some(&named.addr().to_string()));
     let settings = Propagation { check: false, ..quick() };
-    let solver =
-        DnsSolver::with(Some(Arc::new(rfc2136(named.addr()))), Duration::from_secs(5), settings, lookup);
+    let solver = DnsSolver { propagation: settings, ..solver(rfc2136(named.addr()), lookup) };
     run(solver.present(&[challenge(ZONE, "one")], NOW)).unwrap();
 }
 
 #[test]
 fn addresses_and_missing_providers_are_refused() {
-    let solver = DnsSolver::without_provider();
+    let solver = DnsSolver::without_provider(&IssuerName::new("main"), &store());
     let error = run(solver.present(&[challenge(ZONE, "one")], NOW)).unwrap_err().to_string();
     assert!(error.contains("needs a provider"), "{error}");
     let named = Named::start(&[(ZONE, "")]);
@@ -182,7 +225,7 @@ fn a_persistent_record_is_asked_for_by_its_line() {
         "_validation-persist.here IN TXT \"{record}\"\n_validation-persist.sub IN TXT \"{record}; policy=wildcard\""
     );
     let named = Named::start(&[(ZONE, &records)]);
-    let solver = DnsSolver::with(None, Duration::ZERO, quick(), lookup(named.addr()));
+    let solver = DnsSolver { presenter: None, ..solver(rfc2136(named.addr()), lookup(named.addr())) };
     let present = |name: &str| run(solver.present(&[persistent(name)], NOW));
     for name in ["here.test.example", "sub.test.example", "*.sub.test.example", "www.sub.test.example"] {
         present(name).unwrap();
