@@ -7,6 +7,9 @@ mod error;
 mod exchange;
 mod exec;
 mod httpreq;
+mod journal;
+#[cfg(feature = "dns-providers")]
+mod library;
 mod lookup;
 mod persist;
 mod presenter;
