@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use pn_testkit::Proxy;
-use pn_testkit::differential::{Difference, KNOWN, Kind, Known, Recorder, Stage, choose, compare, rows};
+use pn_testkit::differential::{KNOWN, Known, Recorder, Stage, choose, compare, rows};
 
 /// Connections that are made up.
 const MADE_UP: u64 = 1_500;
@@ -40,7 +40,7 @@ fn differences_to_hyper_are_those_that_are_listed() {
         }
     }
     for known in KNOWN.iter().filter(|known| !occurred.contains(known.name)) {
-        write!(faults, "{} ({}) is listed and does not occur\n", known.name, known.section).unwrap();
+        writeln!(faults, "{} ({}) is listed and does not occur", known.name, known.section).unwrap();
     }
     assert!(faults.is_empty(), "{faults}");
 }
@@ -70,13 +70,11 @@ fn connections_that_are_made_up_are_seen_in_one_way() {
     assert!(faults.is_empty(), "{faults}");
 }
 
-/// Of the clock, unless `DIFFERENTIAL_SEED` says otherwise; each connection adds one to it.
+/// Of the clock, unless `DIFFERENTIAL_SEED` says otherwise; each connection adds one to it, and what fails names its own.
 fn seed() -> u64 {
     let said = std::env::var("DIFFERENTIAL_SEED").ok().and_then(|seed| seed.parse().ok());
     let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let seed = said.unwrap_or(u64::from(clock.subsec_nanos()) << 16);
-    println!("DIFFERENTIAL_SEED={seed}");
-    seed
+    said.unwrap_or_else(|| u64::from(clock.subsec_nanos()) << 16)
 }
 
 /// As many choices as any connection takes (splitmix64).

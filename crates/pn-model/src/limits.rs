@@ -46,6 +46,11 @@ pub const H2_SEND_BUFFER: usize = 32 << 10;
 pub const H2_STREAM_WINDOW: u32 = 256 << 10;
 /// HTTP/2 flow-control window of a connection.
 pub const H2_CONNECTION_WINDOW: u32 = 1 << 20;
+/// Bytes of a request body that are kept until the server answers, so that a request can be sent again which a server of
+/// HTTP/2 says it has not touched: most calls of gRPC, forms and JSON. What is longer is not sent again.
+pub const REPLAY_BYTES: usize = 64 << 10;
+/// Pieces of it; smaller ones mean a body that drips.
+pub const REPLAY_PIECES: usize = 64;
 /// Interim responses (1xx) that a client is told in front of one final response: early hints are one or two, and progress
 /// (102) is told every few seconds. Further ones are kept back, and the response goes on.
 pub const INTERIM_HEADS: u32 = 32;

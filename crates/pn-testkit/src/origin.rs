@@ -75,11 +75,14 @@ pub struct OriginSetup {
     name: String,
     port: u16,
     answer: Option<Box<Answer>>,
+    streams: Option<u32>,
 }
 
 #[derive(Default)]
 pub(crate) struct Shared {
     name: String,
+    /// Of one connection of HTTP/2.
+    streams: Option<u32>,
     answer: Option<Box<Answer>>,
     requests: Mutex<Vec<Recorded>>,
     connections: AtomicUsize,
@@ -190,6 +193,13 @@ impl OriginSetup {
         self
     }
 
+    /// How many streams it takes on one connection of HTTP/2.
+    #[must_use]
+    pub fn streams(mut self, streams: u32) -> Self {
+        self.streams = Some(streams);
+        self
+    }
+
     pub fn http1(self) -> Origin {
         self.tcp(Protocol::H1)
     }
@@ -218,7 +228,12 @@ impl OriginSetup {
     }
 
     fn run(self, address: SocketAddr, listener: Listener, protocol: Protocol) -> Origin {
-        let shared = Arc::new(Shared { name: self.name, answer: self.answer, ..Shared::default() });
+        let shared = Arc::new(Shared {
+            name: self.name,
+            answer: self.answer,
+            streams: self.streams,
+            ..Shared::default()
+        });
         let seen = Arc::clone(&shared);
         let (held, gone): (Sender<Infallible>, _) = channel();
         let task = runtime::handle().spawn(async move {

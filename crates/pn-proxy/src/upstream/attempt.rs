@@ -57,11 +57,13 @@ pub(super) struct Failed {
     pub(super) error: ProxyError,
     /// The connection had been used before and was found closed, which is no fault of the server.
     pub(super) stale: bool,
+    /// The server has not looked at the request, and may be asked once more.
+    pub(super) untouched: bool,
 }
 
 impl From<ProxyError> for Failed {
     fn from(error: ProxyError) -> Self {
-        Self { error, stale: false }
+        Self { error, stale: false, untouched: false }
     }
 }
 
@@ -115,7 +117,7 @@ impl Job<'_> {
         }
         let closed = broken.error.kind == ErrorKind::ConnectionTerminated;
         let stale = used && (broken.unsent || (closed && broken.silent));
-        Failed { error: broken.error, stale }
+        Failed { error: broken.error, stale, untouched: broken.untouched }
     }
 }
 
@@ -210,7 +212,6 @@ async fn over_h2(
         let error = ProxyError::new(ErrorKind::UpgradeFailed);
         return Err(error.caused_by("the server takes no extended CONNECT").unsent().into());
     }
-    // A server that leaves (GOAWAY) says which requests it has not touched; any of them may be sent again.
     let mut headers = job.head.headers.to_map();
     let key = job.upgrade.as_ref().and_then(|_| headers.get(SEC_WEBSOCKET_KEY).cloned());
     fields::for_h2(&mut headers, &job.facts());
@@ -223,7 +224,7 @@ async fn over_h2(
         *request.method_mut() = Method::CONNECT;
         request.extensions_mut().insert(extended_connect(protocol)?);
     }
-    let (payload, limit) = (job.payload(None), job.head_limit);
+    let (payload, limit) = (job.payload(None).keeping(), job.head_limit);
     let answered = connection.exchange(request, payload, job.slot.as_ref(), &job.interim, limit).await;
     let Answered { response, send } = answered.map_err(|broken| job.blame(broken, true))?;
     let (mut parts, recv) = response.into_parts();

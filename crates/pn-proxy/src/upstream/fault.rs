@@ -76,12 +76,28 @@ fn h2_kind(error: &h2::Error) -> ErrorKind {
     }
 }
 
-/// Whether an HTTP/2 server has said that it did not touch the request: the stream was refused, or the connection was
-/// being closed before it (RFC 9113 sections 6.8 and 8.7).
-pub(super) fn refused_by_h2(error: &h2::Error) -> bool {
+/// An HTTP/2 server says that it did not touch a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It goes, or had no room: it may be asked again, over another connection.
+    AskAgain,
+    /// It found fault with this side, which would not be better the next time.
+    AskOthers,
+}
+
+/// A stream that was refused (RFC 9113 section 8.7), or that is above the last one of a GOAWAY (section 6.8): h2 ends no
+/// other stream with the server's GOAWAY.
+pub(super) fn refusal_of_h2(error: &h2::Error) -> Option<Refusal> {
     let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
-    let leaving = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
-    error.is_remote() && (refused || leaving)
+    if !error.is_remote() || !(refused || error.is_go_away()) {
+        return None;
+    }
+    match error.reason() {
+        Some(h2::Reason::NO_ERROR | h2::Reason::INTERNAL_ERROR | h2::Reason::REFUSED_STREAM) => {
+            Some(Refusal::AskAgain)
+        }
+        _ => Some(Refusal::AskOthers),
+    }
 }
 
 /// Whether an HTTP/2 connection takes no more requests after this.

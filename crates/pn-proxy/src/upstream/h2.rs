@@ -1,6 +1,6 @@
 //! One HTTP/2 connection to a server, on the h2 crate, shared by the requests of a worker.
 
-use super::fault;
+use super::fault::{self, Refusal};
 use super::h1::{Broken, Head, HeadWait};
 use super::payload::{BodySlot, Payload};
 use super::room::{Place, Room};
@@ -24,7 +24,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 
 /// Streams of one connection, whatever the server allows: beyond this one connection becomes the bottleneck.
 const STREAMS_MAX: usize = 250;
@@ -34,7 +35,9 @@ const HEADER_LIST_BYTES: u32 = 64 << 10;
 const INTERIM_MAX: u32 = 1_024;
 /// A connection with open streams that is silent for so long is asked whether it lives.
 const PINGS: Waits = Waits { silence: Duration::from_secs(20), answer: Duration::from_secs(10) };
-/// How long a new connection is given to say that it takes extended CONNECT (RFC 8441 section 3).
+/// What h2 says of a server's limit of streams before its SETTINGS are there. No limit that one can announce.
+const UNSETTLED: usize = usize::MAX - 1;
+/// How long a new connection is given for its SETTINGS, which come first of all (RFC 9113 section 3.4).
 const SETTINGS_WAIT: Duration = Duration::from_secs(1);
 /// How long the rest of a request may make no progress, once its server has answered.
 const STALLED: Duration = Duration::from_secs(60);
@@ -43,6 +46,8 @@ pub(super) struct H2 {
     send: RefCell<SendRequest<Chunk>>,
     /// It said that it goes, or broke.
     leaving: Cell<bool>,
+    /// It refused a stream.
+    refused: Cell<bool>,
     shared: Rc<Shared>,
     /// By the keeper's clock.
     pub(super) idle_since: Cell<u32>,
@@ -58,6 +63,16 @@ struct Shared {
     ended: Cell<bool>,
     /// Bytes have come.
     heard: Rc<Cell<bool>>,
+    /// The server's SETTINGS are there, or have been waited for.
+    settled: Cell<bool>,
+    settles: Notify,
+}
+
+impl Shared {
+    fn settle(&self) {
+        self.settled.set(true);
+        self.settles.notify_waiters();
+    }
 }
 
 /// A server's answer. The stream to it is there after an extended CONNECT alone.
@@ -82,6 +97,7 @@ impl H2 {
         Ok(Rc::new(Self {
             send: RefCell::new(send),
             leaving: Cell::new(false),
+            refused: Cell::new(false),
             shared,
             idle_since: Cell::new(0),
             peer,
@@ -102,9 +118,30 @@ impl H2 {
         self.shared.streams.get() == 0
     }
 
+    /// One stream goes at once. How many more a server takes is not guessed: those that it had to refuse would have to be
+    /// sent again.
     pub(super) fn has_room(&self) -> bool {
-        let allowed = self.send.borrow().current_max_send_streams();
-        !self.is_closed() && self.shared.streams.get() < allowed.min(STREAMS_MAX)
+        let allowed = match self.shared.settled.get() {
+            true => self.send.borrow().current_max_send_streams().min(STREAMS_MAX),
+            false => 1,
+        };
+        self.shared.streams.get() < allowed && !self.is_closed()
+    }
+
+    pub(super) fn has_refused(&self) -> bool {
+        self.refused.get()
+    }
+
+    pub(super) fn is_settling(&self) -> bool {
+        !self.shared.settled.get() && !self.is_closed()
+    }
+
+    /// Waits for the server's SETTINGS. One that sends none is taken to limit nothing.
+    pub(super) async fn settle(&self) {
+        let settles = self.shared.settles.notified();
+        if !self.shared.settled.get() && timeout(SETTINGS_WAIT, settles).await.is_err() {
+            self.shared.settle();
+        }
     }
 
     pub(super) fn stream(self: &Rc<Self>) -> StreamPlace {
@@ -112,20 +149,10 @@ impl H2 {
         StreamPlace(Rc::clone(self))
     }
 
-    /// Whether the server takes extended CONNECT. A new connection is given time to say so.
+    /// Whether the server takes extended CONNECT (RFC 8441 section 3). A new connection is given time to say so.
     pub(super) async fn takes_upgrades(&self) -> bool {
-        let asked = Instant::now();
-        let mut pause = Duration::from_millis(1);
-        loop {
-            if self.send.borrow().is_extended_connect_protocol_enabled() {
-                return true;
-            }
-            if self.is_closed() || asked.elapsed() > SETTINGS_WAIT {
-                return false;
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-        }
+        self.settle().await;
+        self.send.borrow().is_extended_connect_protocol_enabled()
     }
 
     /// Sends a request and waits for the head of the response; what comes before it goes to `interim`. The rest of the
@@ -159,10 +186,12 @@ impl H2 {
             Poll::Pending => wait.poll(&mut timer, cx).map(|()| None),
         })
         .await;
-        let failed = |error| Broken { error, unsent: false, silent: asking.interims == 0 };
+        let silent = asking.interims == 0;
+        let failed = |error| Broken { error, unsent: false, silent, untouched: false };
         match result {
             Some(Ok(response)) => {
                 if let Some(rest) = asking.sending {
+                    slot.inspect(|slot| slot.forget());
                     tokio::task::spawn_local(go_on(rest));
                 }
                 Ok(Answered { response, send: tunnel })
@@ -176,11 +205,13 @@ impl H2 {
 
     /// `unsent` when the connection had not taken the request.
     fn broken(&self, cause: h2::Error, unsent: bool) -> Broken {
-        let untouched = unsent || fault::refused_by_h2(&cause);
+        let refusal = fault::refusal_of_h2(&cause);
         self.leaving.set(self.leaving.get() || fault::ends_h2(&cause));
+        self.refused.set(self.refused.get() || cause.reason() == Some(Reason::REFUSED_STREAM));
         let error = fault::of_h2(cause);
-        let error = if untouched { error.unsent() } else { error };
-        Broken { error, unsent, silent: true }
+        let error = if unsent || refusal.is_some() { error.unsent() } else { error };
+        let untouched = unsent || refusal == Some(Refusal::AskAgain);
+        Broken { error, unsent, silent: refusal.is_none(), untouched }
     }
 }
 
@@ -259,6 +290,7 @@ impl Running {
     async fn run(mut self, place: Place) {
         let ended = poll_fn(|cx| self.poll(cx)).await;
         self.shared.ended.set(true);
+        self.shared.settle();
         if let Err(error) = ended {
             tracing::debug!(%error, "an HTTP/2 connection to a server ended");
         }
@@ -274,7 +306,11 @@ impl Running {
             tracing::debug!("an HTTP/2 server answers no ping");
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.connection).poll(cx)
+        let ended = Pin::new(&mut self.connection).poll(cx);
+        if !shared.settled.get() && self.connection.max_concurrent_send_streams() != UNSETTLED {
+            shared.settle();
+        }
+        ended
     }
 }
 
@@ -285,6 +321,7 @@ fn builder() -> Builder {
         .initial_connection_window_size(H2_CONNECTION_WINDOW)
         .max_send_buffer_size(H2_SEND_BUFFER)
         .max_header_list_size(HEADER_LIST_BYTES)
+        .initial_max_send_streams(UNSETTLED)
         .max_local_error_reset_streams(Some(H2_LOCAL_RESETS))
         .enable_push(false);
     builder

@@ -15,6 +15,7 @@ mod h1;
 mod h2;
 mod health;
 mod keeper;
+mod kept;
 mod load;
 mod names;
 mod payload;

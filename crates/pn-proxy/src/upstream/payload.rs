@@ -1,6 +1,7 @@
 //! The request body as an upstream connection takes it. The body itself stays with the exchange, so that another
 //! server can be sent it when the first one took none of it.
 
+use super::kept::Kept;
 use crate::exchange::RequestBody;
 use crate::wire::{Passing, Stopped};
 use futures_util::task::AtomicWaker;
@@ -38,7 +39,7 @@ struct Slot<B: ?Sized> {
     attempt: Cell<u32>,
     /// How often something was taken.
     taken: Cell<u64>,
-    ended: Cell<bool>,
+    kept: Kept,
     failed: Cell<Option<ProxyError>>,
     body: RefCell<B>,
 }
@@ -55,7 +56,7 @@ impl BodySlot {
         Some(Self(Rc::new(Slot {
             attempt: Cell::new(0),
             taken: Cell::new(0),
-            ended: Cell::new(false),
+            kept: Kept::default(),
             failed: Cell::new(None),
             body: RefCell::new(body),
         })))
@@ -66,9 +67,14 @@ impl BodySlot {
         self.0.taken.get()
     }
 
-    /// Whether nothing was taken, so that the body may be sent again.
+    /// Whether nothing was taken, or all of that is kept, so that the body may be sent again.
     pub(super) fn is_whole(&self) -> bool {
-        self.0.taken.get() == 0 && !self.0.ended.get()
+        !self.0.kept.is_lost()
+    }
+
+    /// Nobody sends the body again.
+    pub(super) fn forget(&self) {
+        self.0.kept.forget();
     }
 
     /// Why the client's side failed, if it did.
@@ -76,8 +82,10 @@ impl BodySlot {
         self.0.failed.take()
     }
 
+    /// Bytes of all of it, where that is known.
     pub(super) fn size(&self) -> Option<u64> {
-        self.0.body.borrow().size_hint().exact()
+        let left = self.0.body.borrow().size_hint().exact()?;
+        Some(left + self.0.kept.left(0))
     }
 }
 
@@ -86,21 +94,32 @@ pub(super) struct Payload {
     slot: Option<BodySlot>,
     attempt: u32,
     gate: Option<Arc<Gate>>,
+    /// What is taken is kept, so that it can be sent again.
+    keeps: bool,
+    /// Pieces of what is kept that this attempt has had.
+    had: usize,
 }
 
 impl Payload {
-    pub(super) const EMPTY: Self = Self { slot: None, attempt: 0, gate: None };
+    pub(super) const EMPTY: Self = Self { slot: None, attempt: 0, gate: None, keeps: false, had: 0 };
 
     /// A new attempt at sending the body. With a gate, it waits until that opens.
     pub(super) fn new(slot: &BodySlot, gate: Option<Arc<Gate>>) -> Self {
         let attempt = slot.0.attempt.get() + 1;
         slot.0.attempt.set(attempt);
-        Self { slot: Some(slot.clone()), attempt, gate }
+        Self { slot: Some(slot.clone()), attempt, gate, keeps: false, had: 0 }
+    }
+
+    /// For a server that may say that it has not touched the request after the body was sent.
+    pub(super) fn keeping(self) -> Self {
+        Self { keeps: true, ..self }
     }
 
     /// Bytes that may go to a server's socket unread: all that is left, or none.
     pub(super) fn passable(&self) -> u64 {
-        let Some(BodySlot(slot)) = &self.slot else { return 0 };
+        let Some(BodySlot(slot)) = self.slot.as_ref().filter(|slot| slot.0.kept.has_given(self.had)) else {
+            return 0;
+        };
         slot.body.borrow_mut().request().map_or(0, |body| body.passable())
     }
 
@@ -124,7 +143,9 @@ impl Payload {
         if passing.came() > 0 {
             slot.taken.set(slot.taken.get() + 1);
         }
-        slot.ended.set(body.is_end_stream());
+        if passing.came() > 0 || body.is_end_stream() {
+            slot.kept.forget();
+        }
         polled.map_err(|stopped| match stopped {
             Stopped::Reader => Stopped::Reader,
             Stopped::Body(error) => {
@@ -144,35 +165,54 @@ impl Body for Payload {
     type Data = Chunk;
     type Error = Broken;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, Broken>>> {
-        let Some(BodySlot(slot)) = &self.slot else { return Poll::Ready(None) };
-        if slot.attempt.get() != self.attempt {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Chunk>, Broken>>> {
+        let this = &mut *self;
+        let Some(BodySlot(slot)) = &this.slot else { return Poll::Ready(None) };
+        if slot.attempt.get() != this.attempt {
             return Poll::Ready(Some(Err(Broken)));
         }
-        if let Some(gate) = &self.gate {
+        if let Some(gate) = &this.gate {
             ready!(gate.poll_open(cx));
         }
-        let mut body = slot.body.borrow_mut();
-        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
-        slot.ended.set(!matches!(frame, Some(Ok(_))) || body.is_end_stream());
+        if let Some(piece) = slot.kept.piece(this.had) {
+            this.had += 1;
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        let frame = ready!(Pin::new(&mut *slot.body.borrow_mut()).poll_frame(cx));
+        if !this.keeps {
+            slot.kept.forget();
+        }
         Poll::Ready(frame.map(|frame| {
             slot.taken.set(slot.taken.get() + 1);
-            frame.map_err(|error| {
-                slot.failed.set(Some(error));
-                Broken
-            })
+            match frame {
+                Ok(frame) if this.keeps => {
+                    let frame = slot.kept.keep(frame);
+                    this.had = slot.kept.count();
+                    Ok(frame)
+                }
+                Ok(frame) => Ok(frame),
+                Err(error) => {
+                    slot.kept.forget();
+                    slot.failed.set(Some(error));
+                    Err(Broken)
+                }
+            }
         }))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.slot.as_ref().is_none_or(|slot| slot.0.body.borrow().is_end_stream())
+        let ended =
+            |slot: &Slot<dyn AnyBody>| slot.kept.has_given(self.had) && slot.body.borrow().is_end_stream();
+        self.slot.as_ref().is_none_or(|slot| ended(&slot.0))
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.slot {
-            None => SizeHint::with_exact(0),
-            Some(slot) => slot.0.body.borrow().size_hint(),
-        }
+        let Some(BodySlot(slot)) = &self.slot else { return SizeHint::with_exact(0) };
+        let left = slot.body.borrow().size_hint().exact();
+        left.map_or_else(SizeHint::default, |left| SizeHint::with_exact(left + slot.kept.left(self.had)))
     }
 }
 

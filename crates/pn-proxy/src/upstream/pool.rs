@@ -17,6 +17,9 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
+/// Connections of HTTP/2 to one server that are opened because others refused a stream.
+const REFUSING_MAX: usize = 4;
+
 pub(super) struct Pool {
     pub(super) target: Target,
     /// The most recently used last.
@@ -56,7 +59,7 @@ pub(super) struct Want {
     pub(super) ends: ClientEnds,
     /// HTTP/1.1, where the server lets one choose.
     pub(super) upgrade: bool,
-    /// Not one that was used before.
+    /// Not one of HTTP/1.1 that was used before, nor one of HTTP/2 that refused a stream.
     pub(super) fresh: bool,
 }
 
@@ -114,7 +117,16 @@ impl Pool {
                     None => continue,
                 }
             }
+            // What it allows decides whether another one is needed.
+            if let Some(young) = self.settling().filter(|_| shares) {
+                let settled = timeout_at(deadline, young.settle()).await;
+                settled.map_err(|_| too_late(ErrorKind::ConnectionTimeout))?;
+                continue;
+            }
             let Some(place) = self.room.enter() else {
+                if let Some(lease) = self.take_h2(Want { fresh: false, ..want }) {
+                    return Ok(lease);
+                }
                 let waited = timeout_at(deadline, self.room.wait()).await;
                 waited.map_err(|_| too_late(ErrorKind::ConnectionLimit))??;
                 continue;
@@ -160,9 +172,16 @@ impl Pool {
             return None;
         }
         open.retain(|connection| !connection.is_closed());
-        let found = open.iter().find(|connection| connection.has_room())?;
+        // One that refused this request may do so again. Others are opened for that, but not without end.
+        let wary = want.fresh && open.len() < REFUSING_MAX;
+        let found = open.iter().find(|one| one.has_room() && !(wary && one.has_refused()))?;
         found.idle_since.set(self.keeper.now());
         Some(Lease::H2(Rc::clone(found), found.stream()))
+    }
+
+    /// A connection of which nobody knows yet how many streams it takes.
+    fn settling(&self) -> Option<Rc<H2>> {
+        self.h2.borrow().iter().find(|connection| connection.is_settling()).cloned()
     }
 
     fn take_h1(&self) -> Option<Box<H1>> {

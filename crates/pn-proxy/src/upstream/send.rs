@@ -25,6 +25,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// How often a request is sent again to a server that says each time that it has not touched it: one that is being
+/// restarted may say so on a connection or two.
+const UNTOUCHED_MAX: u32 = 3;
+
 /// A request to a service.
 pub(crate) struct Outgoing<'a, B> {
     /// Without hop-by-hop fields.
@@ -189,15 +193,25 @@ impl Way<'_> {
         balance::choose(self.node, &self.service.wheel, &self.upstreams.random, &wish)
     }
 
-    /// Asks one server. A kept connection that the server had closed meanwhile is no failure: a new one is tried.
+    /// Asks one server. A kept connection that the server had closed meanwhile is no failure, nor is a request that a server
+    /// of HTTP/2 says it has not touched: another connection is tried.
     async fn ask(&self, job: &mut Job<'_>, index: usize, server: &Rc<Server>) -> Result<Said, Failed> {
         let names = &self.upstreams.names;
         let result = attempt(job, server, names, self.load(index), false).await;
         match result {
-            Err(failed) if failed.stale && job.is_whole() && (failed.error.unsent || job.idempotent) => {
-                Box::pin(attempt(job, server, names, self.load(index), true)).await
-            }
+            Err(failed) if may_go_again(job, &failed) => Box::pin(self.ask_again(job, index, server)).await,
             result => result,
+        }
+    }
+
+    async fn ask_again(&self, job: &mut Job<'_>, index: usize, server: &Rc<Server>) -> Result<Said, Failed> {
+        let mut times = 1;
+        loop {
+            let result = attempt(job, server, &self.upstreams.names, self.load(index), true).await;
+            match result {
+                Err(failed) if failed.untouched && job.is_whole() && times < UNTOUCHED_MAX => times += 1,
+                result => return result,
+            }
         }
     }
 
@@ -253,6 +267,12 @@ impl Way<'_> {
     fn unanswered(&self, error: ProxyError, server: Option<Rc<Server>>, retries: u32) -> Unanswered {
         Unanswered { error, server: server.map(ServerLabel), retries }
     }
+}
+
+/// Whether the same server can be sent the request once more without harm, and without being told to by the service.
+fn may_go_again(job: &Job<'_>, failed: &Failed) -> bool {
+    let harmless = failed.error.unsent || job.idempotent;
+    job.is_whole() && (failed.untouched || (failed.stale && harmless))
 }
 
 /// Failures of this machine or of its own bounds, which say nothing about the server.

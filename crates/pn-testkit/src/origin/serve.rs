@@ -103,12 +103,15 @@ async fn serve_tls(stream: Box<dyn Io>, config: Arc<ServerConfig>, open: Open) {
 }
 
 async fn serve(stream: Box<dyn Io>, h2: bool, open: Open) {
-    let (shared, number) = (Arc::clone(&open.shared), open.number);
+    let (shared, number, streams) = (Arc::clone(&open.shared), open.number, open.shared.streams);
     let service = service_fn(move |request| answer::answer(Arc::clone(&shared), number, request));
     let io = TokioIo::new(stream);
     // How a connection ends is for the test to see in what the proxy did.
     if h2 {
         let mut builder = http2::Builder::new(TokioExecutor::new());
+        if let Some(streams) = streams {
+            builder.max_concurrent_streams(streams);
+        }
         builder.enable_connect_protocol().serve_connection(io, service).await.ok();
     } else {
         http1::Builder::new().half_close(true).serve_connection(io, service).with_upgrades().await.ok();

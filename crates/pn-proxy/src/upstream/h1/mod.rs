@@ -77,6 +77,8 @@ pub(super) struct Broken {
     pub(super) unsent: bool,
     /// No byte came back.
     pub(super) silent: bool,
+    /// The server says that it has not looked at the request, as HTTP/2 can.
+    pub(super) untouched: bool,
 }
 
 impl H1 {
@@ -131,7 +133,12 @@ impl H1 {
             result.map_err(|error| {
                 self.state.fail();
                 let unsent = !self.sending.began();
-                Broken { error: if unsent { error.unsent() } else { error }, unsent, silent }
+                Broken {
+                    error: if unsent { error.unsent() } else { error },
+                    unsent,
+                    silent,
+                    untouched: false,
+                }
             })
         }
     }

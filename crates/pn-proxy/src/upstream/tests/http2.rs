@@ -2,7 +2,13 @@
 
 use super::bench::{Bench, get, on_worker, post, server, with_header};
 use crate::upstream::Upstreams;
+use futures_util::StreamExt;
+use http::Method;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use pn_core::ErrorKind;
+use pn_io::Chunk;
+use pn_model::limits::REPLAY_PIECES;
 use pn_testkit::{Origin, RawOrigin, h2};
 use std::io;
 use std::sync::Arc;
@@ -96,35 +102,147 @@ fn answer(wire: &mut pn_testkit::Wire, stream: u32) -> io::Result<()> {
 
 #[test]
 fn what_a_server_has_not_touched_is_sent_again() {
-    let go_away = || h2::frame(GOAWAY, 0, 0, [0; 8]);
+    let go_away = |code| h2::frame(GOAWAY, 0, 0, [0, 0, 0, 0, 0, 0, 0, code]);
     let refuse = |stream| h2::frame(RST_STREAM, 0, stream, [0, 0, 0, 7]);
     let cancel = |stream| h2::frame(RST_STREAM, 0, stream, [0, 0, 0, 8]);
-    for (row, expected) in
-        [("leaves", Ok(200)), ("refuses", Ok(200)), ("cancels", Err(ErrorKind::ConnectionTerminated))]
-    {
+    let lost = || Err(ErrorKind::ConnectionTerminated);
+    for (row, body, expected) in [
+        ("leaves", "", Ok(200)),
+        ("leaves", "hello", Ok(200)),
+        ("breaks", "hello", Ok(200)),
+        ("scolds", "", lost()),
+        ("refuses", "", Ok(200)),
+        ("refuses", "hello", Ok(200)),
+        ("cancels", "", lost()),
+    ] {
         let origin = RawOrigin::start(move |wire| {
             greet(wire, b"")?;
             let stream = read_request(wire)?;
-            if wire.number() > 0 {
+            if wire.number() > 1 {
+                if !body.is_empty() {
+                    wire.read_until(body.as_bytes())?;
+                }
                 answer(wire, stream)?;
                 return wire.stall();
             }
             match row {
-                "leaves" => wire.send(go_away())?,
+                "leaves" => wire.send(go_away(0))?,
+                "breaks" => wire.send(go_away(2))?,
+                "scolds" => wire.send(go_away(11))?,
                 "refuses" => wire.send(refuse(stream))?,
                 _ => wire.send(cancel(stream))?,
             }
-            // What is sent again after a refusal may come here too.
-            let stream = read_request(wire)?;
-            answer(wire, stream)?;
             wire.stall()
         });
         on_worker(async {
             let bench = Bench::new(vec![server(format!("h2c://{}", origin.addr()))]);
-            let mut outgoing = post("/", "");
+            let mut outgoing = post("/", body);
             outgoing.idempotent = false;
-            assert_eq!(bench.ask(outgoing).await.map(|whole| whole.status), expected, "{row}");
+            assert_eq!(bench.ask(outgoing).await.map(|whole| whole.status), expected, "{row} {body}");
         });
+    }
+}
+
+/// One that says each time that it has not touched a request is not asked for ever.
+#[test]
+fn a_server_that_refuses_everything_is_asked_a_few_times() {
+    let origin = RawOrigin::start(|wire| {
+        greet(wire, b"")?;
+        loop {
+            let stream = read_request(wire)?;
+            wire.send(h2::frame(RST_STREAM, 0, stream, [0, 0, 0, 7]))?;
+        }
+    });
+    on_worker(async {
+        let bench = Bench::new(vec![server(format!("h2c://{}", origin.addr()))]);
+        for _ in 0..10 {
+            assert_eq!(bench.ask(post("/", "body")).await.unwrap_err(), ErrorKind::ConnectionTerminated);
+        }
+        assert!(origin.connections() <= 5, "{origin:?}");
+    });
+}
+
+/// A body beyond what is kept of it is not sent again.
+#[test]
+fn a_long_body_is_not_sent_again() {
+    let origin = RawOrigin::start(|wire| {
+        greet(wire, b"")?;
+        let stream = read_request(wire)?;
+        wire.read_until(b"last")?;
+        wire.send(h2::frame(RST_STREAM, 0, stream, [0, 0, 0, 7]))?;
+        wire.stall()
+    });
+    on_worker(async {
+        let bench = Bench::new(vec![server(format!("h2c://{}", origin.addr()))]);
+        // The window of a stream is 64 KiB less one byte, of which the server gets all.
+        let pieces = ["x"; REPLAY_PIECES].into_iter().chain(["last"]);
+        let frames = pieces.map(|piece| Ok(Frame::data(Chunk::from(piece.as_bytes()))));
+        let body = StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync();
+        let asked = super::bench::request(Method::POST, "/", body);
+        assert_eq!(bench.ask(asked).await.unwrap_err(), ErrorKind::ConnectionTerminated);
+        assert_eq!(origin.connections(), 1);
+    });
+}
+
+/// What a server that leaves has taken goes on to its end, on both sides, while others go elsewhere.
+#[test]
+fn what_a_server_that_leaves_has_taken_goes_on() {
+    let (left, mut leaves) = tokio::sync::mpsc::unbounded_channel();
+    let origin = RawOrigin::start(move |wire| {
+        greet(wire, b"")?;
+        let stream = read_request(wire)?;
+        if wire.number() == 0 {
+            wire.read_until(b"hel")?;
+            wire.send(h2::frame(GOAWAY, 0, 0, [0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]))?;
+            wire.send(h2::frame(GOAWAY, 0, 0, [0, 0, 0, 1, 0, 0, 0, 0]))?;
+            left.send(()).ok();
+            wire.read_until(b"lo")?;
+        }
+        answer(wire, stream)?;
+        wire.stall()
+    });
+    on_worker(async {
+        let bench = Bench::new(vec![server(format!("h2c://{}", origin.addr()))]);
+        let bench = &bench;
+        let piece = |piece: &'static str| Ok(Frame::data(Chunk::from(piece.as_bytes())));
+        let rest = async move {
+            leaves.recv().await;
+            // The GOAWAY may still be on its way: this one is asked again if so.
+            assert_eq!(bench.get("/other").await.unwrap().status, 200);
+            piece("lo")
+        };
+        let (send, mut rest_of_body) = tokio::sync::mpsc::unbounded_channel();
+        let rest_of_body = futures_util::stream::poll_fn(move |cx| rest_of_body.poll_recv(cx));
+        let frames = futures_util::stream::iter([piece("hel")]).chain(rest_of_body);
+        let asked = super::bench::request(Method::POST, "/", StreamBody::new(frames).boxed_unsync());
+        let other = async {
+            send.send(rest.await).ok();
+            drop(send);
+        };
+        let (whole, ()) = tokio::join!(bench.ask(asked), other);
+        assert_eq!(whole.unwrap().status, 200);
+        assert_eq!(origin.connections(), 2);
+    });
+}
+
+/// How many streams a server takes is known with its SETTINGS and not guessed before.
+#[test]
+fn a_burst_keeps_to_what_the_server_takes() {
+    for (streams, connections) in [(1, 40), (4, 10), (100, 1)] {
+        let origin = Origin::setup().streams(streams).h2c();
+        on_worker(async {
+            let bench = Bench::new(vec![server(format!("h2c://{}", origin.addr()))]);
+            let asked = (0..40).map(|_| async {
+                let mut outgoing = post("/slow/20", "body");
+                outgoing.idempotent = false;
+                bench.ask(outgoing).await
+            });
+            for whole in futures_util::future::join_all(asked).await {
+                assert_eq!(whole.unwrap().status, 200, "{streams}");
+            }
+        });
+        assert!(origin.connections() <= connections, "{streams}: {}", origin.connections());
+        assert_eq!(origin.requests().len(), 40, "none was sent twice");
     }
 }
 
