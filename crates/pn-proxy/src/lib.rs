@@ -2,6 +2,7 @@
 //! the control plane publishes and knows nothing of where they come from.
 
 mod access_log;
+mod bell;
 mod builtin;
 mod conn;
 mod cx;

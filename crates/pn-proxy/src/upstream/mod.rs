@@ -6,7 +6,6 @@
 
 mod attempt;
 mod balance;
-mod bell;
 mod body;
 mod dial;
 mod fault;

@@ -5,7 +5,6 @@
 //! frames by a budget, and one answer owed at a time to SETTINGS and PING, with nothing read until the client has taken
 //! it.
 
-mod bell;
 mod body;
 mod reply;
 mod seat;
@@ -18,9 +17,9 @@ use super::pulse::Overdue;
 use super::service::Tracked;
 use super::watch::{self, Ended};
 use super::{Io, PanicProbe};
+use crate::bell::{Bell, Task};
 use crate::cx::ConnCx;
 use crate::flow::{Ping, Pinged, Tunnel, Waits};
-use bell::{Bell, Task};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use h2::Reason;
 use h2::server::{Builder, Connection, Handshake};
@@ -90,7 +89,7 @@ struct Ringing {
 impl Bells {
     fn new(task: &Arc<Task>) -> Self {
         let ringing = || {
-            let bell = Bell::new(task);
+            let bell = Bell::of(task);
             Ringing { waker: Waker::from(Arc::clone(&bell)), bell }
         };
         Self { http: ringing(), streams: ringing(), ping: ringing() }

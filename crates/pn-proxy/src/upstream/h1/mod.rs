@@ -11,12 +11,12 @@ pub(super) use head::Asked;
 pub(crate) use head::Head;
 pub(super) use wait::HeadWait;
 
-use super::bell::Bell;
 use super::fault;
 use super::payload::{BodySlot, Gate, Payload};
 use super::room::Place;
 use super::stream::Stream;
 use super::timer::Timer;
+use crate::bell::Bell;
 use crate::conn::Interim;
 use crate::wire::{Input, trailers};
 use http::{Method, StatusCode};
@@ -83,7 +83,7 @@ pub(super) struct Broken {
 
 impl H1 {
     pub(super) fn new(stream: Stream, peer: Option<IpAddr>, place: Place) -> Box<Self> {
-        let bell = Arc::<Bell>::default();
+        let bell = Bell::alone();
         Box::new(Self {
             link: Link::Whole(stream),
             state: ClientState::new(),
@@ -197,14 +197,14 @@ impl H1 {
         if !self.state.is_reusable() || self.ended || !self.input.is_empty() {
             return false;
         }
-        self.bell.rest();
+        self.bell.idle();
         self.poll_fill(WITH_HEAD).is_pending()
     }
 
     /// Whether an idle connection still stands. Costs next to nothing while nothing has arrived.
     pub(super) fn is_alive(&mut self) -> bool {
         if self.bell.rang() {
-            self.bell.rest();
+            self.bell.idle();
             return self.poll_fill(WITH_HEAD).is_pending();
         }
         !self.ended
