@@ -88,7 +88,7 @@ pub(super) fn retry_after(response: &HttpResponse, now: Time) -> Option<Time> {
 
 pub(super) fn lost(url: &str, error: &TransportError) -> AcmeFault {
     let message = format!(
-        "`{url}` cannot be reached: {}; look at the network, and at the issuer's `roots` if the CA is a private one",
+        "no answer from `{url}`: {}; look at the network, and at the issuer's `roots` if the CA is a private one",
         shown(&error.0)
     );
     AcmeFault::new(FaultKind::Transport, message)

@@ -66,7 +66,8 @@ fn a_ca_that_is_down_is_told_from_one_that_refuses() {
     scene.ca.policy.outages.push(BEGIN..BEGIN + 7200);
     let fault = scene.order(order(&["a.test"])).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Transport);
-    assert!(fault.message.contains("cannot be reached: connection refused; look at the network"), "{fault}");
+    assert!(fault.message.starts_with("no answer from `https://ca.test/"), "{fault}");
+    assert!(fault.message.contains("`: connection refused; look at the network"), "{fault}");
     assert!(scene.now < BEGIN + 60, "an outage is for the schedule");
     scene.now = BEGIN + 7200;
     scene.order(order(&["a.test"])).unwrap();
