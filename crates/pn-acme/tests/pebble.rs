@@ -3,15 +3,18 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests; the lints know functions with #[test] only")]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
 use pn_acme::Time;
 use pn_acme::acme::*;
-use pn_model::Secret;
-use pn_model::acme::Eab;
-use pn_testkit::{Pebble, PebbleOptions, TlsOptions};
+use pn_acme::dns::{DnsError, DnsSolver, HttpClient, JsonPost};
+use pn_acme::storage::{BoxFuture, CHALLENGES, MemoryStore, Storage};
+use pn_model::acme::{DnsProvider, DnsSettings, Eab, Propagation, Tsig, TsigAlgorithm};
+use pn_model::{IssuerName, Secret};
+use pn_testkit::{Named, Pebble, PebbleOptions, TlsOptions};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -25,12 +28,21 @@ struct Scene {
     now: Time,
     requests: u32,
     bad_nonces: u32,
+    /// Answers in place of pebble's own answerer.
+    solver: Option<DnsSolver>,
 }
 
 impl Scene {
     fn new(options: &PebbleOptions) -> Self {
         let now = 1_767_225_600;
-        Self { pebble: Pebble::start(options), connection: None, now, requests: 0, bad_nonces: 0 }
+        Self {
+            pebble: Pebble::start(options),
+            connection: None,
+            now,
+            requests: 0,
+            bad_nonces: 0,
+            solver: None,
+        }
     }
 
     fn session(&self, kind: KeyType) -> Session {
@@ -51,6 +63,14 @@ impl Scene {
                     std::thread::sleep(MOMENT);
                     Input::Elapsed
                 }
+                Action::Present(challenges) if self.solver.is_some() => {
+                    Input::Presented(self.solve(&challenges).map_err(|error| error.to_string()))
+                }
+                Action::Withdraw(challenges) if self.solver.is_some() => {
+                    let solver = self.solver.as_ref().unwrap();
+                    block_on(solver.withdraw(&challenges)).unwrap();
+                    Input::Presented(Ok(()))
+                }
                 Action::Present(challenges) => {
                     challenges.iter().for_each(|challenge| self.present(challenge));
                     Input::Presented(Ok(()))
@@ -62,6 +82,10 @@ impl Scene {
                 }
             };
         }
+    }
+
+    fn solve(&self, challenges: &[Challenge]) -> Result<(), DnsError> {
+        block_on(self.solver.as_ref().unwrap().present(challenges, self.now))
     }
 
     fn send(&mut self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
@@ -106,6 +130,10 @@ impl Scene {
             ChallengeKind::DnsPersist01 => panic!("pebble does not offer it"),
         }
     }
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
 fn record(challenge: &Challenge) -> String {
@@ -220,4 +248,45 @@ fn what_pebble_refuses_is_said() {
     assert_eq!(fault.kind, FaultKind::Rejected(Identifier::parse("a.test")), "{fault}");
     assert_eq!(fault.challenge, Some(ChallengeKind::Http01));
     assert!(fault.message.contains("`a.test`: not proven by http-01"), "{fault}");
+}
+
+/// Of a provider that asks nobody by HTTP.
+#[derive(Debug)]
+struct NoClient;
+
+impl HttpClient for NoClient {
+    fn post<'a>(&'a self, _: JsonPost<'a>) -> BoxFuture<'a, Result<(u16, Vec<u8>), String>> {
+        Box::pin(async { Err("nobody is asked by HTTP here".to_owned()) })
+    }
+}
+
+/// By dynamic updates, and seen there.
+fn by_updates(named: &Named, storage: &Arc<dyn Storage>) -> DnsSolver {
+    let server = named.addr().to_string();
+    let (name, secret) = (Named::KEY.to_owned(), Secret::new(Named::SECRET));
+    let tsig = Some(Tsig { name, algorithm: TsigAlgorithm::HmacSha256, secret });
+    let settings = DnsSettings {
+        provider: DnsProvider::Rfc2136 { server: server.clone(), tsig },
+        ttl: Duration::from_secs(5),
+        propagation: Propagation { resolvers: vec![server], ..Propagation::default() },
+    };
+    let client: Arc<dyn HttpClient> = Arc::new(NoClient);
+    DnsSolver::new(&IssuerName::new("main"), &settings, &client, storage).unwrap()
+}
+
+/// A name with its wildcard, which share a place, and one whose place is an alias (within the zone: BIND as it is set up
+/// here does not follow one into another): pebble finds all three records, and none is left.
+#[test]
+fn a_wildcard_is_proven_by_records_in_bind() {
+    let named = Named::start(&[("test.example", "_acme-challenge.www IN CNAME www.acme")]);
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStore::new("node", Arc::new(|| 1_767_225_600)));
+    let options = PebbleOptions { name_server: Some(named.addr()), ..PebbleOptions::default() };
+    let mut scene = Scene { solver: Some(by_updates(&named, &storage)), ..Scene::new(&options) };
+    let session = scene.session(KeyType::P256);
+    scene.run(Register::default().machine(&session)).unwrap();
+    let key = CertificateKey::generate(KeyType::P256).unwrap();
+    let names = ["*.test.example", "test.example", "www.test.example"];
+    let obtained = scene.run(order(&names, ChallengeKind::Dns01, &key).machine(&session)).unwrap();
+    assert_eq!(obtained.chain_pem.matches("BEGIN CERTIFICATE").count(), 2);
+    assert_eq!(block_on(storage.list(CHALLENGES)).unwrap(), []);
 }

@@ -40,6 +40,8 @@ pub struct PebbleOptions {
     /// Where http-01 and tls-alpn-01 are looked for, on 127.0.0.1. `None`: at the answerer.
     pub http_port: Option<u16>,
     pub tls_port: Option<u16>,
+    /// Whom it asks for names and records. `None`: its own name server.
+    pub name_server: Option<SocketAddr>,
 }
 
 impl Pebble {
@@ -54,7 +56,8 @@ impl Pebble {
         command.env("PEBBLE_VA_NOSLEEP", "1");
         command.env("PEBBLE_WFE_NONCEREJECT", options.bad_nonces.to_string());
         command.env("PEBBLE_AUTHZREUSE", options.reuse.to_string());
-        command.arg("-strict").arg("-config").arg(file).args(["-dnsserver", &local(names).to_string()]);
+        let asked = options.name_server.unwrap_or_else(|| local(names)).to_string();
+        command.arg("-strict").arg("-config").arg(file).args(["-dnsserver", &asked]);
         let peer = Peer::start("pebble", &command);
         peer.wait_for_port(local(api));
         peer.wait_for_port(local(management));
