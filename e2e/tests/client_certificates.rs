@@ -165,3 +165,23 @@ fn a_ticket_of_before_the_reload_lets_nobody_in() {
 fn kind(client: &RawClient) -> String {
     format!("{:?}", client.tls().and_then(|tls| tls.handshake_kind()))
 }
+
+/// By the certificate that was verified, whatever the client says of itself.
+#[test]
+fn the_service_is_told_who_the_client_is() {
+    let who = "use = [\"who\"]\n";
+    let pass = "\n[middlewares.who]\npass-client-cert = { info = true }\n";
+    let world = World::start(&format!("{LISTENERS}{DEMAND}{who}{POLICY}{pass}"));
+    let alice = world.staff.client("alice");
+    let claims =
+        "Client-Cert: :claimed:\r\nClient_Cert: :claimed:\r\nX-Forwarded-Tls-Client-Cert: claimed\r\n";
+    let asked = format!("GET / HTTP/1.1\r\nHost: app.test\r\n{claims}\r\n");
+    let mut client = world.connect("app.test", &world.options().identity(&alice));
+    assert_eq!(client.send(asked).response().status, 200);
+    let request = world.origin.last();
+    let pem = alice.certificate_pem.lines().take_while(|line| !line.starts_with("-----END"));
+    let der: String = pem.skip(1).collect();
+    assert_eq!(request.header("client-cert"), format!(":{der}:"));
+    assert!(request.header("x-forwarded-tls-client-cert-info").contains("alice"));
+    assert_eq!(request.headers.iter().filter(|(_, value)| value.contains("claimed")).count(), 0);
+}
