@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Pages whose every block of TOML is a configuration.
-const PAGES: [&str; 1] = ["docs/certificates.md"];
+const PAGES: [&str; 2] = ["docs/certificates.md", "docs/dns-challenges.md"];
 
 /// A name and a configuration.
 type Example = (String, String);
