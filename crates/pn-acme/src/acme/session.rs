@@ -114,3 +114,24 @@ impl fmt::Debug for Session {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pn_model::acme::KeyType;
+
+    #[test]
+    fn nonces_are_few_and_young_and_the_newest_goes_first() {
+        let key = AccountKey::generate(KeyType::P256).unwrap();
+        let session = Session::new("https://ca.test/directory", key, None).unwrap();
+        (0..100).for_each(|index| session.keep_nonce(&index.to_string(), 1_000 + index));
+        assert_eq!(session.take_nonce(1_100).as_deref(), Some("99"));
+        let young = std::iter::from_fn(|| session.take_nonce(1_000 + NONCE_AGE + 89)).count();
+        assert_eq!(young, 9, "those from 1,090 on");
+        (0..100).for_each(|index| session.keep_nonce(&index.to_string(), 1_000));
+        let kept = std::iter::from_fn(|| session.take_nonce(1_000)).count();
+        assert_eq!(kept, NONCES);
+        session.keep_nonce("of another time", 1_000_000);
+        assert_eq!(session.take_nonce(1_000), None, "the clock was set back");
+    }
+}

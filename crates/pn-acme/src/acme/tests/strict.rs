@@ -89,9 +89,14 @@ fn what_may_be_left_out() {
         }
     };
     tampered(&mut scene, without_wildcard).unwrap();
-    tampered(&mut scene, |path, body| set(path, "/order", body, "expires", json!("long ago"))).unwrap();
-    tampered(&mut scene, |path, body| set(path, "/order", body, "expires", json!("1999-01-01T00:00:00Z")))
-        .unwrap();
+    for expires in ["long ago", "1999-01-01T00:00:00Z", "2999-01-01T00:00:00Z"] {
+        let outcome = tampered(&mut scene, |_, body| {
+            if body.get("finalize").is_some() {
+                body["expires"] = expires.into();
+            }
+        });
+        outcome.unwrap_or_else(|fault| panic!("{expires}: {fault}"));
+    }
 }
 
 #[test]
@@ -154,6 +159,57 @@ fn windows_of_renewal_that_make_no_sense() {
             }
         });
         assert_eq!(fault.unwrap_err().kind, FaultKind::BadAnswer, "{start}");
+    }
+}
+
+/// The CA has done what it was asked, and nobody was told.
+#[test]
+fn an_answer_that_is_lost_costs_neither_order_nor_certificate() {
+    for (lost, orders) in [
+        ("/directory", 1),
+        ("/nonce", 1),
+        ("/new-order", 2),
+        ("/authz/", 1),
+        ("/chall/", 1),
+        ("/finalize/", 1),
+        ("/order/", 1),
+        ("/cert/", 1),
+    ] {
+        let mut scene = Scene::registered(45);
+        scene.now += 1_000;
+        scene.session = Session::new(DIRECTORY, scene.session.key(), scene.session.account_url()).unwrap();
+        let machine = order(&["a.test"]).machine(&scene.session);
+        losing_first(&mut scene, lost, machine).unwrap_or_else(|fault| panic!("{lost}: {fault}"));
+        assert_eq!((scene.ca.orders.len(), scene.ca.certificates.len()), (orders, 1), "{lost}");
+        assert!(scene.ca.board.is_empty(), "{lost}");
+    }
+    let mut scene = Scene::registered(46);
+    let new_key = AccountKey::generate(KeyType::P256).unwrap();
+    let machine = Rollover { new_key: new_key.clone() }.machine(&scene.session);
+    losing_first(&mut scene, "/key-change", machine).unwrap();
+    assert!(scene.session.key() == new_key);
+    scene.order(order(&["a.test"])).unwrap();
+}
+
+fn losing_first<T>(scene: &mut Scene, prefix: &str, mut machine: Procedure<T>) -> Result<T, AcmeFault> {
+    let (mut input, mut lost) = (Input::Start, 0);
+    loop {
+        let action = match machine.advance(input, scene.now) {
+            Step::Done(outcome) => {
+                assert_eq!(lost, 1, "{prefix} was asked");
+                return outcome;
+            }
+            Step::Do(action) => action,
+        };
+        if let Action::Wait { until } = action {
+            scene.now = until;
+        }
+        let url = if let Action::Send(request) = &action { request.url.clone() } else { String::new() };
+        input = scene.carry_out(action);
+        if lost == 0 && url.strip_prefix(sim::BASE).is_some_and(|path| path.starts_with(prefix)) {
+            lost = 1;
+            input = Input::Answer(Err(TransportError("connection reset".to_owned())));
+        }
     }
 }
 
