@@ -1,6 +1,6 @@
 //! A `DataStream` over any stream of tokio's: TLS, whose code brings buffers of its own, and streams of other protocols.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::chunk::Chunk;
 use crate::pool::{Pool, PoolBuf, Seat, Size};
-use crate::queue::SendQueue;
+use crate::queue::{QUEUE_CHUNKS, SendQueue};
 use crate::stream::DataStream;
 
 /// See the module's documentation. What is beneath may be read and written directly as well, which first sends what is
@@ -38,8 +38,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Over<S> {
     }
 
     fn poll_queue(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(first) = self.queue.first() {
-            let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, first))?;
+        while !self.queue.is_empty() {
+            // All of it at once: what is beneath may make fewer and larger messages of it.
+            let mut slices = [IoSlice::new(&[]); QUEUE_CHUNKS];
+            let (count, _) = self.queue.slices(&mut slices);
+            let slices = slices.get(..count).unwrap_or_default();
+            let sent = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices))?;
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -115,7 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Over<S> {
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
+        slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if !self.queue.is_empty() {
             ready!(DataStream::poll_flush(&mut *self, cx))?;
@@ -142,6 +146,50 @@ mod tests {
     use super::*;
     use crate::PoolConfig;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// Writes down what it is given in one call, of which it takes half.
+    #[derive(Debug, Default)]
+    struct Calls(Vec<usize>);
+
+    impl AsyncRead for Calls {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Calls {
+        fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            slices: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let given = slices.iter().map(|slice| slice.len()).sum::<usize>();
+            self.0.push(given);
+            Poll::Ready(Ok(given.div_ceil(2)))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn all_that_is_queued_is_offered_at_once() {
+        let mut over = Over::new(Calls::default(), &Pool::new(PoolConfig::default()));
+        for chunk in [b"head".as_slice(), b"the body"] {
+            over.queue_send(chunk.into()).unwrap();
+        }
+        DataStream::flush(&mut over).await.unwrap();
+        assert_eq!(over.get_ref().0, [12, 6, 3, 1]);
+    }
 
     /// What is queued goes first, whoever writes next, through a pipe that holds next to nothing; waiting holds no
     /// buffer.

@@ -46,10 +46,6 @@ impl SendQueue {
         }
     }
 
-    pub(crate) fn first(&self) -> Option<&Chunk> {
-        self.first.as_ref()
-    }
-
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -2,6 +2,7 @@
 //! runtime. The stream is in `stream.rs`; `splice.rs` has what Linux alone can do.
 
 mod direct;
+mod gulp;
 mod socket;
 #[cfg(target_os = "linux")]
 mod splice;
@@ -10,6 +11,7 @@ mod unsent;
 
 use std::io;
 
+pub use gulp::{Gulp, Gulping};
 pub use socket::Socket;
 pub use stream::ReactorStream;
 

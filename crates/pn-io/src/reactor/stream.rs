@@ -9,7 +9,7 @@ use tokio::io::Interest;
 use super::socket::Socket;
 use super::unsent::unsent;
 use crate::chunk::Chunk;
-use crate::pool::{PoolBuf, Seat, Size};
+use crate::pool::{Pool, PoolBuf, Seat, Size};
 use crate::queue::{QUEUE_CHUNKS, SendQueue};
 use crate::stream::DataStream;
 
@@ -32,6 +32,11 @@ impl ReactorStream {
     /// The socket, for its addresses and options. Reading from it or writing to it breaks the stream.
     pub fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    /// The pool that received buffers come from.
+    pub(super) fn pool(&self) -> &Pool {
+        self.seat.pool()
     }
 
     /// Bytes that the kernel has taken and the peer has not: a figure that shrinks as long as the peer takes anything.

@@ -4,7 +4,7 @@
 use super::pulse::Pulse;
 use crate::wire::Passing;
 use bytes::Bytes;
-use pn_io::reactor::{self, ReactorStream};
+use pn_io::reactor::{self, Gulp, ReactorStream};
 use pn_io::{Chunk, DataStream, Lost, Over, PoolBuf};
 use socket2::SockRef;
 use std::io::{self, IoSlice};
@@ -19,7 +19,7 @@ use tokio_rustls::server::TlsStream;
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: ReactorStream,
-    ahead: Bytes,
+    gulp: Gulp,
     pulse: Arc<Pulse>,
 }
 
@@ -32,12 +32,12 @@ pub(crate) enum Io {
 
 impl Socket {
     pub(crate) fn new(stream: ReactorStream, pulse: Arc<Pulse>) -> Self {
-        Self { stream, ahead: Bytes::new(), pulse }
+        Self { stream, gulp: Gulp::default(), pulse }
     }
 
     /// Gives bytes back that belong to the next protocol.
     pub(crate) fn put_back(&mut self, bytes: Bytes) {
-        self.ahead = bytes;
+        self.gulp.put_back(bytes);
     }
 
     /// The connection alone, for bytes that go both ways unread. Nothing may be ahead any more.
@@ -64,7 +64,7 @@ impl Socket {
 
     /// Whether nothing was read that is not dealt with, so that what comes may pass on unread.
     pub(crate) fn is_at_hand(&self) -> bool {
-        self.ahead.is_empty()
+        self.gulp.is_empty()
     }
 
     /// Lets a body pass from this socket into another, which has nothing queued.
@@ -93,14 +93,6 @@ impl Socket {
     fn blocked(&self) {
         self.pulse.write_blocked(|| self.stream.unsent());
     }
-
-    /// As much as is wanted of what was read ahead. The last of it lets go of the memory, which the connection would
-    /// otherwise keep for its lifetime.
-    fn take_ahead(&mut self, most: usize) -> Bytes {
-        let count = self.ahead.len().min(most);
-        self.pulse.has_read(count);
-        if count == self.ahead.len() { std::mem::take(&mut self.ahead) } else { self.ahead.split_to(count) }
-    }
 }
 
 /// A client that takes nothing is sent nothing more: the kernel would keep trying with what it has buffered, and keep
@@ -116,9 +108,10 @@ impl Drop for Socket {
 
 impl DataStream for Socket {
     fn poll_recv(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<Option<PoolBuf>>> {
-        if !self.ahead.is_empty() {
+        if !self.gulp.is_empty() {
             let mut buf = ready!(self.stream.poll_buffer(cx));
-            buf.extend(&self.take_ahead(max.min(buf.room())));
+            let count = buf.extend(&self.gulp.take(max.min(buf.room())));
+            self.pulse.has_read(count);
             return Poll::Ready(Ok(Some(buf)));
         }
         let polled = self.stream.poll_recv(cx, max);
@@ -156,7 +149,7 @@ impl DataStream for Socket {
     }
 
     fn is_reusable(&mut self) -> bool {
-        self.ahead.is_empty() && self.stream.is_reusable()
+        self.gulp.is_empty() && self.stream.is_reusable()
     }
 }
 
@@ -166,12 +159,9 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.ahead.is_empty() {
-            buf.put_slice(&self.take_ahead(buf.remaining()));
-            return Poll::Ready(Ok(()));
-        }
         let (before, room) = (buf.filled().len(), buf.remaining());
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let this = &mut *self;
+        let polled = this.gulp.poll_read(&mut this.stream, cx, buf);
         if let Poll::Ready(Ok(())) = &polled
             && room > 0
         {

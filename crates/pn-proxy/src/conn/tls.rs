@@ -3,6 +3,7 @@
 use super::proxy_header::Ends;
 use super::socket::Socket;
 use pn_core::tls::TlsInfo;
+use pn_model::limits::TLS_SEND_BUFFER;
 use pn_tls::{Choice, Hello, TlsTable, UNRECOGNIZED_NAME};
 use rustls::pki_types::UnixTime;
 use std::io;
@@ -45,7 +46,8 @@ pub(crate) async fn accept(
         }
     };
     let config = serve.config.clone();
-    let stream = start.into_stream(config).await?;
+    let mut stream = start.into_stream(config).await?;
+    stream.get_mut().1.set_buffer_limit(Some(TLS_SEND_BUFFER));
     let (_, connection) = stream.get_ref();
     let info = pn_tls::finished(connection, &serve, UnixTime::now())
         .map_err(|expired| io::Error::new(io::ErrorKind::PermissionDenied, expired))?;

@@ -7,9 +7,10 @@ use super::tls::host_of;
 use crate::wire;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use pn_core::{ErrorKind, ProxyError};
-use pn_io::reactor::ReactorStream;
+use pn_io::reactor::{Gulping, ReactorStream};
 use pn_io::{EventActions, Over};
 use pn_model::Transport;
+use pn_model::limits::TLS_SEND_BUFFER;
 use pn_model::service::{Server, UpstreamAddress, UpstreamScheme};
 use pn_model::transport::{ProxyProtocolOut, UpstreamProtocol};
 use proxy_header::{ProxiedAddress, ProxyHeader};
@@ -188,8 +189,10 @@ impl Tls {
 
     async fn handshake(&self, plain: ReactorStream, only_h1: bool) -> Result<(Stream, bool), ProxyError> {
         let config = if only_h1 { &self.only_h1 } else { &self.config };
-        let connecting = TlsConnector::from(Arc::clone(config)).connect(self.name.clone(), plain);
-        let stream = connecting.await.map_err(fault::connecting)?;
+        let connecting =
+            TlsConnector::from(Arc::clone(config)).connect(self.name.clone(), Gulping::new(plain));
+        let mut stream = connecting.await.map_err(fault::connecting)?;
+        stream.get_mut().1.set_buffer_limit(Some(TLS_SEND_BUFFER));
         let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok((Stream::Tls(Box::new(Over::new(stream, &wire::pool()))), h2))
     }
