@@ -64,12 +64,16 @@ impl<'s> Outward<'s> {
 
     /// Runs what is left of them as far as each is done at once.
     fn go<'g>(&mut self, passed: &mut Passed<'g>, env: &ExchangeEnv) -> Option<Pause<'g>> {
-        while let Some(middleware) = passed.pop() {
-            match middleware.on_response(&mut self.context, env as &dyn Env) {
-                Flow::Continue => {}
-                Flow::Respond(reply) => self.replace(*reply),
-                flow @ (Flow::Await | Flow::Dispatch(_) | Flow::Gather(_)) => {
-                    return Some(Pause { middleware, flow });
+        while let Some(mut stack) = passed.pop() {
+            while let [before @ .., middleware] = stack {
+                stack = before;
+                match middleware.on_response(&mut self.context, env as &dyn Env) {
+                    Flow::Continue => {}
+                    Flow::Respond(reply) => self.replace(&reply),
+                    flow @ (Flow::Await | Flow::Dispatch(_) | Flow::Gather(_)) => {
+                        passed.add(before);
+                        return Some(Pause { middleware, flow });
+                    }
                 }
             }
         }
@@ -89,7 +93,7 @@ impl<'s> Outward<'s> {
             }
             match flow {
                 Flow::Continue | Flow::Await | Flow::Gather(_) => {}
-                Flow::Respond(reply) => self.replace(*reply),
+                Flow::Respond(reply) => self.replace(&reply),
                 Flow::Dispatch(dispatch) => self.fetch(&dispatch, env).await,
             }
             next = self.go(&mut passed, env);
@@ -97,11 +101,11 @@ impl<'s> Outward<'s> {
         self.finish()
     }
 
-    fn replace(&mut self, reply: Reply) {
+    fn replace(&mut self, reply: &Reply) {
         let size = Some(reply.body.len() as u64);
-        self.context.replace(reply.status, reply.headers, size);
+        self.context.replace(reply.status, &reply.headers, size);
         self.rest.close |= reply.close;
-        self.rest.source = ResponseSource::Memory(reply.body);
+        self.rest.source = ResponseSource::Memory(reply.body.clone());
         self.rest.upgrade = None;
     }
 

@@ -77,19 +77,13 @@ impl<'g> Passed<'g> {
         self.0.is_empty()
     }
 
-    /// Takes the last one.
-    pub(crate) fn pop(&mut self) -> Option<&'g Arc<dyn Middleware>> {
-        while let Some(stack) = self.0.last_mut() {
-            if let Some((last, before)) = stack.split_last() {
-                *stack = before;
-                return Some(last);
-            }
-            self.0.pop();
-        }
-        None
+    /// Takes the last stack of it.
+    pub(crate) fn pop(&mut self) -> Option<Stack<'g>> {
+        self.0.pop()
     }
 
-    fn add(&mut self, stack: Stack<'g>) {
+    /// Adds middlewares that follow those that are there.
+    pub(crate) fn add(&mut self, stack: Stack<'g>) {
         if !stack.is_empty() {
             self.0.push(stack);
         }
