@@ -97,29 +97,32 @@ impl Counts {
         let tag = key & !COUNT_MASK;
         // A few rounds: each lost race means that somebody else went on.
         for _ in 0..64 {
-            let row = (begin..end).filter_map(|at| Some((at, self.words.get(at)?.load(Relaxed))));
-            let mut free = None;
-            let mut own = None;
-            for (at, word) in row {
-                if word & !COUNT_MASK == tag {
-                    own = Some((at, word));
-                    break;
-                }
-                if word & COUNT_MASK == 0 {
-                    free = free.or(Some((at, word)));
-                }
+            let (at, word) = self.find(begin, end, tag)?;
+            let count = if word & !COUNT_MASK == tag { word & COUNT_MASK } else { 0 };
+            if count >= most.min(COUNT_MASK) {
+                return None;
             }
-            let (at, word, next) = match (own, free) {
-                (Some((_, word)), _) if word & COUNT_MASK >= most.min(COUNT_MASK) => return None,
-                (Some((at, word)), _) => (at, word, word + 1),
-                (None, Some((at, word))) if most > 0 => (at, word, tag | 1),
-                _ => return None,
-            };
+            let next = tag | (count + 1);
             if self.words.get(at)?.compare_exchange(word, next, Relaxed, Relaxed).is_ok() {
                 return Some(at);
             }
         }
         None
+    }
+
+    /// The cell of a key in its row, or the first that is free.
+    fn find(&self, begin: usize, end: usize, tag: u64) -> Option<(usize, u64)> {
+        let mut free = None;
+        for (at, word) in (begin..).zip(self.words.get(begin..end)?) {
+            let word = word.load(Relaxed);
+            if word & !COUNT_MASK == tag {
+                return Some((at, word));
+            }
+            if word & COUNT_MASK == 0 && free.is_none() {
+                free = Some((at, word));
+            }
+        }
+        free
     }
 
     /// Takes one away where `enter` put it.
