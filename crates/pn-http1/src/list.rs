@@ -5,6 +5,7 @@ use crate::fields::{Field, Fields};
 use crate::known::Known;
 use crate::limits::Limits;
 use crate::line::FieldLine;
+use crate::lower::lower;
 use crate::options::{Options, list};
 use crate::refusal::Refusal;
 use crate::request::{RequestHead, parse_request};
@@ -85,7 +86,7 @@ impl Parts {
         let Some(head) = len.and_then(|len| input.get(..len)) else { return self.fields.clear() };
         self.text.extend_from_slice(head);
         for field in self.fields.iter() {
-            lower(&mut self.text, field.name);
+            lower(self.text.get_mut(field.name.range()).unwrap_or_default());
         }
     }
 
@@ -288,9 +289,8 @@ impl FieldList {
     /// Adds a field that was made before.
     pub fn append_line(&mut self, line: &FieldLine) {
         let own = self.parts_mut();
-        let by = own.text.len();
+        own.fields.push(line.field(own.text.len()));
         own.text.extend_from_slice(line.text());
-        own.fields.push(line.field(by));
     }
 
     /// Puts a field that was made before in the place of all of its name.
@@ -367,48 +367,6 @@ impl fmt::Debug for FieldList {
 /// Whether a field value begins or ends with SP or HTAB, which no value of HTTP/2 may (RFC 9113 section 8.2.1).
 pub fn is_padded(value: &[u8]) -> bool {
     matches!(value, [b' ' | b'\t', ..] | [.., b' ' | b'\t'])
-}
-
-/// Brings a name into lower case, eight bytes at a time: every field of every message comes by here.
-fn lower(text: &mut [u8], name: Span) {
-    let name = text.get_mut(name.range()).unwrap_or_default();
-    if name.len() < 8 {
-        return lower_short(name);
-    }
-    for word in name.chunks_exact_mut(8) {
-        if let Some(word) = word.first_chunk_mut() {
-            *word = lower_word(u64::from_le_bytes(*word)).to_le_bytes();
-        }
-    }
-    // The last word overlaps the one before it.
-    if let Some(last) = name.last_chunk_mut() {
-        *last = lower_word(u64::from_le_bytes(*last)).to_le_bytes();
-    }
-}
-
-/// Of less than eight bytes.
-fn lower_short(name: &mut [u8]) {
-    let (Some(front), Some(back)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) else {
-        return name.make_ascii_lowercase();
-    };
-    let both = u64::from(u32::from_le_bytes(*front)) | u64::from(u32::from_le_bytes(*back)) << 32;
-    let [a, b, c, d, back @ ..] = lower_word(both).to_le_bytes();
-    if let Some(front) = name.first_chunk_mut() {
-        *front = [a, b, c, d];
-    }
-    if let Some(last) = name.last_chunk_mut() {
-        *last = back;
-    }
-}
-
-fn lower_word(word: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH: u64 = ONES << 7;
-    let low = word & !HIGH;
-    // In the highest bit of each byte: at least `A`, beyond `Z`, ASCII.
-    let (from, beyond) = (low + ONES * (0x80 - b'A' as u64), low + ONES * (0x7f - b'Z' as u64));
-    let upper = from & !beyond & !word & HIGH;
-    word | upper >> 2
 }
 
 #[cfg(test)]

@@ -67,17 +67,30 @@ impl<'s> Outward<'s> {
         while let Some(mut stack) = passed.pop() {
             while let [before @ .., middleware] = stack {
                 stack = before;
-                match middleware.on_response(&mut self.context, env as &dyn Env) {
-                    Flow::Continue => {}
-                    Flow::Respond(reply) => self.replace(&reply),
-                    flow @ (Flow::Await | Flow::Dispatch(_) | Flow::Gather(_)) => {
-                        passed.add(before);
-                        return Some(Pause { middleware, flow });
-                    }
+                let flow = middleware.on_response(&mut self.context, env as &dyn Env);
+                if matches!(flow, Flow::Continue) {
+                    continue;
+                }
+                if let Some(flow) = self.heed(flow) {
+                    passed.add(before);
+                    return Some(Pause { middleware, flow });
                 }
             }
         }
         None
+    }
+
+    /// Does what can be done at once, and gives back what cannot. Apart, as most want neither.
+    #[cold]
+    fn heed(&mut self, flow: Flow) -> Option<Flow> {
+        match flow {
+            Flow::Continue => None,
+            Flow::Respond(reply) => {
+                self.replace(*reply);
+                None
+            }
+            Flow::Await | Flow::Dispatch(_) | Flow::Gather(_) => Some(flow),
+        }
     }
 
     async fn go_on(mut self, mut passed: Passed<'_>, pause: Pause<'_>, env: &ExchangeEnv) -> Outcome {
@@ -93,7 +106,7 @@ impl<'s> Outward<'s> {
             }
             match flow {
                 Flow::Continue | Flow::Await | Flow::Gather(_) => {}
-                Flow::Respond(reply) => self.replace(&reply),
+                Flow::Respond(reply) => self.replace(*reply),
                 Flow::Dispatch(dispatch) => self.fetch(&dispatch, env).await,
             }
             next = self.go(&mut passed, env);
@@ -101,11 +114,11 @@ impl<'s> Outward<'s> {
         self.finish()
     }
 
-    fn replace(&mut self, reply: &Reply) {
+    fn replace(&mut self, reply: Reply) {
         let size = Some(reply.body.len() as u64);
-        self.context.replace(reply.status, &reply.headers, size);
+        self.context.replace(reply.status, reply.headers, size);
         self.rest.close |= reply.close;
-        self.rest.source = ResponseSource::Memory(reply.body.clone());
+        self.rest.source = ResponseSource::Memory(reply.body);
         self.rest.upgrade = None;
     }
 

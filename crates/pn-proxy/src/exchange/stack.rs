@@ -28,23 +28,32 @@ pub(crate) fn inward<'g>(
     env: &ExchangeEnv,
     passed: &mut Passed<'g>,
 ) -> Result<Verdict, Stack<'g>> {
-    for (at, middleware) in stack.iter().enumerate() {
-        let verdict = match middleware.on_request(cx, env as &dyn Env) {
-            Flow::Continue | Flow::Gather(_) => continue,
-            Flow::Await => return Err(passed.split(stack, at)),
-            Flow::Respond(reply) => {
-                passed.split(stack, at);
-                Verdict::Reply(reply)
-            }
-            Flow::Dispatch(dispatch) => {
-                passed.split(stack, at + 1);
-                Verdict::Dispatch(dispatch)
-            }
-        };
-        return Ok(verdict);
+    let mut rest = stack;
+    while let [middleware, behind @ ..] = rest {
+        let flow = middleware.on_request(cx, env as &dyn Env);
+        if !matches!(flow, Flow::Continue | Flow::Gather(_)) {
+            return stop(flow, stack, stack.len() - rest.len(), passed);
+        }
+        rest = behind;
     }
     passed.add(stack);
     Ok(Verdict::Pass)
+}
+
+/// The one at `at` decided, or waits. Apart, as most do neither.
+#[cold]
+fn stop<'g>(flow: Flow, stack: Stack<'g>, at: usize, passed: &mut Passed<'g>) -> Result<Verdict, Stack<'g>> {
+    match flow {
+        Flow::Respond(reply) => {
+            passed.split(stack, at);
+            Ok(Verdict::Reply(reply))
+        }
+        Flow::Dispatch(dispatch) => {
+            passed.split(stack, at + 1);
+            Ok(Verdict::Dispatch(dispatch))
+        }
+        Flow::Await | Flow::Continue | Flow::Gather(_) => Err(passed.split(stack, at)),
+    }
 }
 
 pub(crate) async fn inward_waiting<'g>(
