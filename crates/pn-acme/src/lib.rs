@@ -17,6 +17,7 @@
 pub mod acme;
 pub mod ca;
 pub mod dns;
+pub mod driver;
 mod error;
 pub mod exchange;
 mod files;

@@ -14,6 +14,7 @@ use rustls_pki_types::pem::PemObject;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Of every record that this release writes.
 const VERSION: u32 = 1;
@@ -85,13 +86,29 @@ pub struct AriRecord {
 /// How obtaining a certificate goes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScheduleRecord {
+    /// Rounds that failed in a row.
     pub failures: u32,
+    /// When the first of them ended.
+    #[serde(default)]
+    pub since: Time,
+    /// When this was written, by the clock of who wrote it.
+    #[serde(default)]
+    pub last: Time,
     pub next_try: Time,
+    /// The directory at which the round has come; none: it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// Whether its staging directory has just said yes.
+    #[serde(default)]
+    pub rehearsed: bool,
+    /// Directories whose next try goes to their staging directory first.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub rehearse: BTreeSet<String>,
+    /// Directories that asked for patience, and until when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub held_back: BTreeMap<String, Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
-    /// Whether the next try goes to the staging directory.
-    #[serde(default)]
-    pub staging: bool,
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }

@@ -1,0 +1,73 @@
+//! One visit of a certificate: a look at what is stored, or what the schedule says under its lock.
+
+use super::books::{self, Page};
+use super::keep::{TTL, keep};
+use super::run::Standing;
+use super::service::Context;
+use super::work::{self, trouble};
+use crate::life::{Decision, Demand, PutOff, Visit, VisitKind};
+use crate::storage::Lease;
+
+/// To its end, whatever comes of it; the planner is told.
+pub(super) async fn visit(cx: &Context, visit: &Visit) {
+    let done = match visit.kind {
+        VisitKind::Look => Ok(()),
+        VisitKind::Act => act(cx, visit).await,
+    };
+    let page = match done {
+        Ok(()) => look(cx, &visit.demand).await,
+        Err(put_off) => Err(put_off),
+    };
+    let now = cx.now();
+    match page {
+        Ok(page) => cx.planner().visited(visit, page.facts, now),
+        Err(put_off) => {
+            if let PutOff::Trouble(error) = &put_off {
+                tracing::error!(names = %work::names(&visit.demand), error, "certificate not looked after");
+            }
+            cx.planner().put_off(visit, put_off, now);
+        }
+    }
+}
+
+/// What is stored, published where it is new.
+pub(super) async fn look(cx: &Context, demand: &Demand) -> Result<Page, PutOff> {
+    let mut page = read(cx, demand).await?;
+    if let Some(record) = &page.record {
+        cx.publish(demand, record);
+    }
+    page.record = None;
+    Ok(page)
+}
+
+async fn read(cx: &Context, demand: &Demand) -> Result<Page, PutOff> {
+    let wanted = cx.wanted.load_full();
+    let mut page = books::open(&*cx.storage, demand, &wanted).await.map_err(trouble)?;
+    if let Some(held) = &mut page.facts.held {
+        held.ask_at = held.ask_at.map(|at| at.max(cx.quiet_until(&demand.id)));
+    }
+    Ok(page)
+}
+
+async fn act(cx: &Context, visit: &Visit) -> Result<(), PutOff> {
+    let lock = format!("certificate-{}", visit.demand.id);
+    let Some(lease) = cx.storage.lock(&lock, TTL).await.map_err(trouble)? else {
+        return Err(PutOff::Elsewhere);
+    };
+    let standing = Standing::default();
+    let done = keep(&cx.storage, &lease, under_lease(cx, visit, &lease, &standing)).await;
+    standing.clear().await;
+    cx.storage.unlock(lease).await.map_err(trouble)?;
+    done.unwrap_or_else(|given_up| Err(PutOff::Trouble(given_up.to_string())))
+}
+
+/// Another node may have done it meanwhile: decided anew from what is stored now.
+async fn under_lease(cx: &Context, visit: &Visit, lease: &Lease, standing: &Standing) -> Result<(), PutOff> {
+    let page = read(cx, &visit.demand).await?;
+    let decision = cx.planner().decide(visit, &page.facts, cx.now());
+    match decision {
+        Decision::Obtain(attempt) => work::obtain(cx, &visit.demand, &page, &attempt, lease, standing).await,
+        Decision::Ask => work::ask(cx, &visit.demand, page, lease).await,
+        Decision::Wait { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,26 @@
+//! Makes the schedule of certificates real: a thread with a runtime of its own carries out what `life` decides, by the
+//! procedures of `acme`, on the records of a storage, and publishes what comes of it to the handshakes. What is wanted is
+//! said by the control plane; nothing here is on the way of a request.
+
+mod accounts;
+mod board;
+mod books;
+mod dns;
+mod job;
+mod keep;
+mod others;
+mod presenters;
+mod run;
+mod service;
+mod transport;
+mod wanted;
+mod work;
+
+#[cfg(test)]
+mod tests;
+
+pub use board::{CertificateState, CertificateStatus};
+pub use presenters::Presenter;
+pub use service::{Driver, DriverParts};
+pub use transport::Transport;
+pub use wanted::{Unusable, Wanted};

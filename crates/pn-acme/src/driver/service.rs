@@ -1,0 +1,309 @@
+//! The thread on which certificates are looked after, and the handle on it.
+
+use super::accounts::Accounts;
+use super::board::CertificateStatus;
+use super::job;
+use super::others::Others;
+use super::presenters::{LOOK, LocalPresenter, Presenter, Presenters};
+use super::run::{Standing, World};
+use super::wanted::{Around, Issuing, Unusable, Wanted};
+use crate::Time;
+use crate::life::{CertificateId, Demand, Pace, Planner, PutOff, Visit};
+use crate::records::CertificateRecord;
+use crate::storage::{Clock, Storage};
+use arc_swap::ArcSwap;
+use pn_model::{HostPattern, Model};
+use pn_tls::{CertificateStore, Source};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::io;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::{Id, JoinError, JoinSet};
+
+/// What a driver is made of.
+pub struct DriverParts {
+    pub storage: Arc<dyn Storage>,
+    /// Whether other processes use the storage too, so that challenges are answered for them.
+    pub shared: bool,
+    /// Where certificates are published.
+    pub certificates: Arc<CertificateStore>,
+    pub clock: Clock,
+    pub pace: Pace,
+}
+
+/// The handle. The thread ends when the last one is dropped.
+#[derive(Clone)]
+pub struct Driver {
+    orders: mpsc::Sender<Command>,
+    cx: Arc<Context>,
+}
+
+pub(super) enum Command {
+    /// Publish what is stored of these.
+    Load { wanted: Wanted, done: std::sync::mpsc::SyncSender<()> },
+    /// Look after these, and no others.
+    Settle(Wanted),
+    /// Look at this one again now.
+    Touch(CertificateId),
+}
+
+/// What all work on certificates shares.
+pub(super) struct Context {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) certificates: Arc<CertificateStore>,
+    pub(super) accounts: Accounts,
+    pub(super) wanted: ArcSwap<Wanted>,
+    around: Around,
+    nap: Duration,
+    clock: Clock,
+    planner: Mutex<Planner>,
+    /// The newest of each that was published, by when it was obtained and ends.
+    published: Mutex<BTreeMap<CertificateId, (Time, String)>>,
+    /// Until when CAs that said nothing of renewals are not asked again.
+    quiet: Mutex<BTreeMap<CertificateId, Time>>,
+}
+
+/// Of commands; there are as many as changes of the configuration.
+const QUEUE: usize = 16;
+/// Sleeps between two looks at the same certificate, so that a clock that was set is noticed.
+const NAPS: u64 = 20;
+/// Longest that a change of the configuration waits for stored certificates to be published.
+const LOADING: Duration = Duration::from_secs(20);
+/// Certificates that are loaded at once.
+const LOADS: usize = 64;
+
+impl Driver {
+    /// Starts the thread.
+    pub fn start(parts: DriverParts) -> io::Result<Self> {
+        let (orders, inbox) = mpsc::channel(QUEUE);
+        let (shared, cx) = (parts.shared, Arc::new(Context::new(parts)));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let own = Arc::clone(&cx);
+        std::thread::Builder::new()
+            .name("acme".to_owned())
+            .spawn(move || runtime.block_on(serve(own, inbox, shared)))?;
+        Ok(Self { orders, cx })
+    }
+
+    /// What a model wants, as far as its issuers can be used. `before`: what is unchanged is taken over.
+    pub fn wanted(&self, model: &Model, before: &Wanted) -> Result<Wanted, Vec<Unusable>> {
+        Wanted::of(model, before, &self.cx.around)
+    }
+
+    /// Publishes what is stored of the certificates that are wanted, before sites that need them are served. Waits for
+    /// it within bounds; what is not there then comes later. Not to be called on a runtime.
+    pub fn load(&self, wanted: Wanted) {
+        if wanted.is_empty() {
+            return;
+        }
+        let (done, loaded) = sync_channel(1);
+        let sent = self.orders.blocking_send(Command::Load { wanted, done });
+        if sent.is_err() || loaded.recv_timeout(LOADING).is_err() {
+            tracing::warn!("stored certificates were not loaded in time; sites begin without them");
+        }
+    }
+
+    /// Looks after these certificates from now on, and after no others. Not to be called on a runtime.
+    pub fn settle(&self, wanted: Wanted) {
+        if self.orders.blocking_send(Command::Settle(wanted)).is_err() {
+            tracing::error!("nobody looks after certificates any more: the thread for it has ended");
+        }
+    }
+
+    /// Looks at one again, such as after somebody changed what is stored. `false`: too much waits already.
+    pub fn touch(&self, id: CertificateId) -> bool {
+        self.orders.try_send(Command::Touch(id)).is_ok()
+    }
+
+    pub fn status(&self) -> Vec<CertificateStatus> {
+        let now = self.cx.now();
+        let plans = self.cx.planner().plans(now);
+        plans.into_iter().filter_map(|plan| CertificateStatus::of(plan, now)).collect()
+    }
+}
+
+/// Until nobody holds the handle.
+pub(super) async fn serve(cx: Arc<Context>, mut inbox: mpsc::Receiver<Command>, shared: bool) {
+    let mut jobs = JoinSet::new();
+    let mut visits: HashMap<Id, Visit> = HashMap::new();
+    let mut others = Others::default();
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let (due, sleep) = cx.due();
+        for visit in due {
+            let (own, at) = (Arc::clone(&cx), visit.clone());
+            let job = jobs.spawn(async move { job::visit(&own, &at).await });
+            visits.insert(job.id(), visit);
+        }
+        tokio::select! {
+            command = inbox.recv() => match command {
+                Some(command) => cx.obey(command).await,
+                None => return,
+            },
+            Some(ended) = jobs.join_next_with_id() => cx.ended(ended, &mut visits),
+            () = tokio::time::sleep(sleep) => {}
+            _ = look.tick(), if shared => {
+                if let Err(error) = others.look(&cx).await {
+                    tracing::warn!(%error, "challenges of other nodes are not seen");
+                }
+            }
+        }
+    }
+}
+
+impl Context {
+    pub(super) fn new(parts: DriverParts) -> Self {
+        let shared = parts.shared.then(|| Arc::clone(&parts.storage));
+        let (certificates, clock) = (Arc::clone(&parts.certificates), Arc::clone(&parts.clock));
+        let local: Arc<dyn Presenter> = Arc::new(LocalPresenter::new(certificates, shared, clock));
+        let local = Presenters::default().with(&LocalPresenter::KINDS, &local);
+        let (storage, clock) = (Arc::clone(&parts.storage), Arc::clone(&parts.clock));
+        Self {
+            around: Around { local, storage, clock },
+            nap: Duration::from_secs((parts.pace.recheck / NAPS).max(1)),
+            storage: parts.storage,
+            certificates: parts.certificates,
+            accounts: Accounts::default(),
+            wanted: ArcSwap::default(),
+            clock: parts.clock,
+            planner: Mutex::new(Planner::new(parts.pace)),
+            published: Mutex::default(),
+            quiet: Mutex::default(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Time {
+        (self.clock)()
+    }
+
+    pub(super) fn planner(&self) -> MutexGuard<'_, Planner> {
+        // Never held while anything else runs.
+        self.planner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn world<'a>(&'a self, issuing: &'a Issuing, standing: &'a Standing) -> World<'a> {
+        World { wire: &*issuing.wire, presenters: &issuing.presenters, clock: &self.clock, standing }
+    }
+
+    pub(super) fn quiet_until(&self, id: &CertificateId) -> Time {
+        let quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        quiet.get(id).copied().unwrap_or(0)
+    }
+
+    pub(super) fn be_quiet(&self, id: &CertificateId, until: Time) {
+        self.quiet.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), until);
+    }
+
+    /// Gives the certificate to handshakes, unless they have it.
+    pub(super) fn publish(&self, demand: &Demand, record: &CertificateRecord) {
+        let this = (record.obtained_at, record.issuer_directory.clone());
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        if published.get(&demand.id) == Some(&this) {
+            return;
+        }
+        match certified_key(record) {
+            Ok(key) => {
+                let names = demand.names.iter().map(|name| pattern(name));
+                self.certificates.publish(Source::Acme, [(names, key)]);
+                published.insert(demand.id.clone(), this);
+            }
+            Err(error) => tracing::error!(id = %demand.id, error, "a stored certificate cannot be used"),
+        }
+    }
+
+    fn due(&self) -> (Vec<Visit>, Duration) {
+        let now = self.now();
+        let mut planner = self.planner();
+        let visits = planner.visits(now);
+        let sleep = planner.wake_at().map(|at| Duration::from_secs(at.saturating_sub(now)));
+        (visits, sleep.unwrap_or(self.nap).min(self.nap))
+    }
+
+    async fn obey(self: &Arc<Self>, command: Command) {
+        match command {
+            Command::Load { wanted, done } => {
+                self.load(wanted).await;
+                // Who asked may have given up.
+                done.try_send(()).unwrap_or_default();
+            }
+            Command::Settle(wanted) => self.settle(wanted),
+            Command::Touch(id) => self.planner().touch(&id, self.now()),
+        }
+    }
+
+    /// Certificates that are known already are left alone.
+    async fn load(self: &Arc<Self>, wanted: Wanted) {
+        let new: Vec<Demand> = {
+            let published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+            wanted.demands.iter().filter(|demand| !published.contains_key(&demand.id)).cloned().collect()
+        };
+        for some in new.chunks(LOADS) {
+            let mut jobs = JoinSet::new();
+            for demand in some {
+                let (own, demand) = (Arc::clone(self), demand.clone());
+                jobs.spawn(async move { job::look(&own, &demand).await.map(drop) });
+            }
+            while let Some(done) = jobs.join_next().await {
+                if let Ok(Err(PutOff::Trouble(error))) = done {
+                    tracing::error!(error, "a stored certificate was not loaded");
+                }
+            }
+        }
+    }
+
+    fn settle(&self, wanted: Wanted) {
+        let demands = wanted.demands.clone();
+        self.wanted.store(Arc::new(wanted));
+        let names: BTreeSet<&str> = demands.iter().flat_map(|d| &d.names).map(String::as_str).collect();
+        self.certificates.retain(Source::Acme, |name| names.contains(name));
+        let ids: BTreeSet<&CertificateId> = demands.iter().map(|demand| &demand.id).collect();
+        let known = |kept: &CertificateId| ids.contains(kept);
+        self.published.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| known(id));
+        self.quiet.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| known(id));
+        self.planner().demand(demands, self.now());
+    }
+
+    fn ended(&self, ended: Result<(Id, ()), JoinError>, visits: &mut HashMap<Id, Visit>) {
+        let (id, panicked) = match &ended {
+            Ok((id, ())) => (*id, false),
+            Err(error) => (error.id(), true),
+        };
+        if let Some(visit) = visits.remove(&id).filter(|_| panicked) {
+            tracing::error!(id = %visit.demand.id, "looking after a certificate panicked");
+            let why = PutOff::Trouble("this is a bug: see the log".to_owned());
+            self.planner().put_off(&visit, why, self.now());
+        }
+    }
+}
+
+fn certified_key(record: &CertificateRecord) -> Result<Arc<pn_tls::CertifiedKey>, String> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(record.chain_pem.as_bytes()).collect();
+    let key = PrivateKeyDer::from_pem_slice(record.key_pem.expose().as_bytes());
+    let (chain, key) = (chain.map_err(|e| e.to_string())?, key.map_err(|e| e.to_string())?);
+    pn_tls::certified_key(chain, key)
+}
+
+fn pattern(name: &str) -> HostPattern {
+    match name.strip_prefix("*.") {
+        Some(suffix) => HostPattern::OneLabel(suffix.to_owned()),
+        None => HostPattern::Exact(name.to_owned()),
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Driver")
+    }
+}
+
+impl fmt::Debug for DriverParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DriverParts")
+    }
+}

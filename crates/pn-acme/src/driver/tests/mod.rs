@@ -1,0 +1,5 @@
+//! The driver, against servers and simulated CAs.
+
+mod nodes;
+mod sim;
+mod transport;

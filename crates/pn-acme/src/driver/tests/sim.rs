@@ -1,0 +1,156 @@
+//! A world in virtual time for the driver itself: tokio's clock is paused, the CA is the simulated one, nodes share one
+//! storage.
+
+use crate::Time;
+use crate::acme::sim::{DIRECTORY, SimCa};
+use crate::acme::{Challenge, ChallengeKind, HttpRequest, HttpResponse, TransportError};
+use crate::driver::board::CertificateStatus;
+use crate::driver::presenters::{Presenter, Presenters};
+use crate::driver::run::Wire;
+use crate::driver::service::{Command, Context, DriverParts, serve};
+use crate::driver::wanted::{Issuing, Wanted};
+use crate::life::{Demand, Pace, Source, Throttle};
+use crate::storage::{BoxFuture, Clock, MemoryStore};
+use pn_model::acme::AcmeIssuer;
+use pn_tls::CertificateStore;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+const START: Time = 1_800_000_000;
+
+/// The CA, and what stands in the world for it to find.
+#[derive(Clone)]
+pub(super) struct Ca(Arc<Mutex<SimCa>>, Clock);
+
+impl Ca {
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut SimCa) -> T) -> T {
+        change(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Wire for Ca {
+    fn send<'a>(&'a self, request: &'a HttpRequest) -> BoxFuture<'a, Result<HttpResponse, TransportError>> {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            self.with(|ca| ca.answer(request, (self.1)()))
+        })
+    }
+}
+
+impl Presenter for Ca {
+    fn present<'a>(&'a self, challenges: &'a [Challenge]) -> BoxFuture<'a, Result<(), String>> {
+        self.with(|ca| ca.present(challenges));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn withdraw<'a>(&'a self, challenges: &'a [Challenge]) -> BoxFuture<'a, Result<(), String>> {
+        self.with(|ca| ca.withdraw(challenges));
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl fmt::Debug for Ca {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ca")
+    }
+}
+
+/// Nodes on one storage and with one CA.
+pub(super) struct Nodes {
+    pub(super) ca: Ca,
+    pub(super) store: MemoryStore,
+    pub(super) clock: Clock,
+    pub(super) nodes: Vec<Node>,
+    pub(super) throttle: Throttle,
+}
+
+pub(super) struct Node {
+    pub(super) cx: Arc<Context>,
+    orders: mpsc::Sender<Command>,
+    task: tokio::task::JoinHandle<()>,
+    pub(super) certificates: Arc<CertificateStore>,
+}
+
+impl Nodes {
+    /// To be made on a runtime whose clock is paused.
+    pub(super) fn new(seed: u64, count: usize) -> Self {
+        let begun = Instant::now();
+        let clock: Clock = Arc::new(move || START + begun.elapsed().as_secs());
+        let ca = Ca(Arc::new(Mutex::new(SimCa::new(seed))), Arc::clone(&clock));
+        let store = MemoryStore::new("node", Arc::clone(&clock));
+        let throttle = Throttle::new(10, Duration::from_secs(10));
+        let mut nodes = Self { ca, store, clock, nodes: Vec::new(), throttle };
+        (0..count).for_each(|_| nodes.add());
+        nodes
+    }
+
+    pub(super) fn add(&mut self) {
+        let certificates = Arc::new(CertificateStore::new());
+        let parts = DriverParts {
+            storage: Arc::new(self.store.node(&format!("node{}", self.nodes.len()))),
+            shared: false,
+            certificates: Arc::clone(&certificates),
+            clock: Arc::clone(&self.clock),
+            pace: Pace { recheck: 6 * 3_600, recheck_missing: 3_600, ..Pace::default() },
+        };
+        let (orders, inbox) = mpsc::channel(4);
+        let cx = Arc::new(Context::new(parts));
+        let task = tokio::spawn(serve(Arc::clone(&cx), inbox, false));
+        self.nodes.push(Node { cx, orders, task, certificates });
+    }
+
+    /// As a process that is killed: what it held is not given back.
+    pub(super) fn kill(&mut self, node: usize) {
+        self.nodes.remove(node).task.abort();
+    }
+
+    pub(super) async fn want(&self, names: &[&str]) {
+        let wanted = self.wanted(names);
+        for node in &self.nodes {
+            assert!(node.orders.send(Command::Settle(wanted.clone())).await.is_ok());
+        }
+    }
+
+    fn wanted(&self, names: &[&str]) -> Wanted {
+        let source = Source {
+            issuer: "main".into(),
+            directory: DIRECTORY.to_owned(),
+            staging: None,
+            throttle: self.throttle,
+        };
+        let ca: Arc<dyn Presenter> = Arc::new(self.ca.clone());
+        let issuing = Issuing {
+            settings: AcmeIssuer { directory: DIRECTORY.to_owned(), ..AcmeIssuer::default() },
+            wire: Arc::new(self.ca.clone()),
+            presenters: Presenters::default().with(&ChallengeKind::ALL, &ca),
+        };
+        let demand = |name: &&str| Demand::new(vec![(*name).to_owned()], vec![source.clone()]);
+        Wanted {
+            demands: names.iter().map(demand).collect(),
+            issuers: Arc::new(BTreeMap::from([("main".into(), Arc::new(issuing))])),
+        }
+    }
+
+    pub(super) fn status(&self, node: usize) -> Vec<CertificateStatus> {
+        let cx = &self.nodes[node].cx;
+        let now = (self.clock)();
+        let plans = cx.planner().plans(now);
+        plans.into_iter().filter_map(|plan| CertificateStatus::of(plan, now)).collect()
+    }
+
+    pub(super) async fn pass(&self, days: f64) {
+        tokio::time::sleep(Duration::from_secs_f64(days * 86_400.0)).await;
+    }
+
+    pub(super) fn orders(&self) -> usize {
+        self.ca.with(|ca| ca.orders.len())
+    }
+
+    pub(super) fn serves(&self, node: usize, name: &str) -> bool {
+        self.nodes[node].certificates.get(name).is_some()
+    }
+}

@@ -1,0 +1,112 @@
+//! The client against servers: trust, bounds, connections.
+
+use crate::acme::{HttpMethod, HttpRequest};
+use crate::driver::Transport;
+use hyper::{Response, StatusCode};
+use pn_model::NodePath;
+use pn_model::site::PemSource;
+use pn_testkit::{Authority, Origin};
+
+fn get(url: String) -> HttpRequest {
+    HttpRequest {
+        method: HttpMethod::Get,
+        url,
+        body: None,
+        accept: Some("application/pem-certificate-chain"),
+    }
+}
+
+/// Peers have a runtime of their own.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn transport(roots: &[PemSource]) -> Transport {
+    Transport::new(roots, &NodePath::of(["issuers", "main"])).unwrap()
+}
+
+#[test]
+fn requests_follow_each_other_on_one_verified_connection() {
+    let runtime = runtime();
+    let authority = Authority::new();
+    let origin = Origin::setup()
+        .answer(|request| {
+            let moved = request.uri().path() == "/moved";
+            let status = if moved { StatusCode::FOUND } else { StatusCode::CREATED };
+            Some(Response::builder().status(status).header("Replay-Nonce", "n").body("body".into()).unwrap())
+        })
+        .tls(&authority.server(&["localhost"]), &["http/1.1"]);
+    let transport = transport(&[PemSource::File(authority.root())]);
+    let url = |path: &str| format!("https://localhost:{}{path}", origin.addr().port());
+    for (path, status) in [("/dir?x=1", 201), ("/moved", 302)] {
+        let answer = runtime.block_on(transport.send(&get(url(path)))).unwrap();
+        assert_eq!((answer.status, answer.header("replay-nonce")), (status, Some("n")));
+        assert_eq!(answer.body, b"body");
+    }
+    let post = HttpRequest {
+        method: HttpMethod::Post,
+        url: url("/new-order"),
+        body: Some("{}".to_owned()),
+        accept: None,
+    };
+    runtime.block_on(transport.send(&post)).unwrap();
+    let seen = origin.requests();
+    let targets: Vec<_> = seen.iter().map(|request| request.target.as_str()).collect();
+    assert_eq!(targets, ["/dir?x=1", "/moved", "/new-order"]);
+    assert_eq!(seen[0].header("accept"), "application/pem-certificate-chain");
+    assert_eq!(seen[0].header("host"), format!("localhost:{}", origin.addr().port()));
+    assert!(seen[0].header("user-agent").starts_with("proxy-now/"));
+    assert!(!seen[0].has_header("content-type"));
+    assert_eq!((seen[2].header("content-type"), &seen[2].body[..]), ("application/jose+json", &b"{}"[..]));
+    assert_eq!(origin.connections(), 1);
+}
+
+#[test]
+fn what_cannot_be_trusted_or_held_is_refused() {
+    let runtime = runtime();
+    let authority = Authority::new();
+    let identity = authority.server(&["localhost"]);
+    let huge = || Origin::setup().answer(|_| Some(Response::new(vec![b'x'; (1 << 20) + 1].into())));
+    let (plain, tls) = (huge().http1(), huge().tls(&identity, &["http/1.1"]));
+    let own = transport(&[PemSource::File(authority.root())]);
+    let other = transport(&[PemSource::File(Authority::new().root())]);
+    let secure = format!("https://localhost:{}/", tls.addr().port());
+    let by_address = format!("https://127.0.0.1:{}/", tls.addr().port());
+    for (transport, url, reason) in [
+        (&own, format!("http://{}/", plain.addr()), "above 1 MiB"),
+        (&own, secure.clone(), "above 1 MiB"),
+        (&other, secure, "invalid peer certificate"),
+        (&own, by_address, "invalid peer certificate"),
+        (&own, "ftp://localhost/".to_owned(), "no http or https URL"),
+        (&own, "https://name.invalid/".to_owned(), "its name is not resolved"),
+    ] {
+        let refused = runtime.block_on(transport.send(&get(url.clone()))).unwrap_err().to_string();
+        assert!(refused.contains(reason), "{url}: {refused}");
+    }
+}
+
+#[test]
+fn a_connection_that_was_closed_meanwhile_is_made_anew() {
+    let runtime = runtime();
+    let origin = Origin::http1();
+    let (address, transport) = (origin.addr(), transport(&[]));
+    let url = format!("http://{address}/");
+    runtime.block_on(transport.send(&get(url.clone()))).unwrap();
+    drop(origin);
+    let again = Origin::setup().port(address.port()).http1();
+    // The connection's task sees that it was closed.
+    runtime.block_on(async {
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+    });
+    runtime.block_on(transport.send(&get(url))).unwrap();
+    assert_eq!(again.requests().len(), 1);
+}
+
+#[test]
+fn roots_that_cannot_be_read_are_told_by_their_place() {
+    let missing = PemSource::File("/nowhere/root.pem".into());
+    let told = Transport::new(&[missing], &NodePath::of(["issuers", "main"])).unwrap_err().to_string();
+    assert!(told.contains("/nowhere/root.pem"), "{told}");
+}

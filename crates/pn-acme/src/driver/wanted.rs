@@ -1,0 +1,92 @@
+//! What a configuration wants of ACME: the certificates, and the issuers with all that is needed to speak to them.
+
+use super::dns::{self, DnsChallenges};
+use super::presenters::{Presenter, Presenters};
+use super::run::Wire;
+use super::transport::Transport;
+use crate::life::{Demand, demands};
+use crate::storage::{Clock, Storage};
+use pn_model::acme::AcmeIssuer;
+use pn_model::tls::IssuerKind;
+use pn_model::{IssuerName, Model, NodePath};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Of one model. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    pub demands: Vec<Demand>,
+    pub(super) issuers: Arc<BTreeMap<IssuerName, Arc<Issuing>>>,
+}
+
+/// What all issuers of a process work with.
+#[derive(Clone)]
+pub(super) struct Around {
+    /// For the challenges that the process answers itself.
+    pub(super) local: Presenters,
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) clock: Clock,
+}
+
+/// An issuer that can be spoken to.
+#[derive(Debug)]
+pub(super) struct Issuing {
+    pub(super) settings: AcmeIssuer,
+    pub(super) wire: Arc<dyn Wire>,
+    pub(super) presenters: Presenters,
+}
+
+/// Why an issuer cannot be used, and where the configuration says so.
+#[derive(Debug)]
+pub struct Unusable {
+    pub at: NodePath,
+    pub message: String,
+}
+
+impl Wanted {
+    /// Reads the roots of the issuers that are wanted. `before`: what is unchanged is taken over, connections among it.
+    pub(super) fn of(model: &Model, before: &Self, around: &Around) -> Result<Self, Vec<Unusable>> {
+        let demands = demands(model);
+        let names: BTreeSet<&IssuerName> =
+            demands.iter().flat_map(|demand| &demand.issuers).map(|source| &source.issuer).collect();
+        let (mut issuers, mut errors) = (BTreeMap::new(), Vec::new());
+        for name in names {
+            let Some(IssuerKind::Acme(settings)) = model.issuers.get(name).map(|issuer| &issuer.kind) else {
+                continue;
+            };
+            let known = before.issuers.get(name).filter(|known| known.settings == **settings);
+            let at = NodePath::of(["issuers", name.as_str(), "acme"]);
+            match known.cloned().map_or_else(|| Issuing::new(name, settings, &at, around), Ok) {
+                Ok(issuing) => {
+                    issuers.insert(name.clone(), issuing);
+                }
+                Err(unusable) => errors.push(unusable),
+            }
+        }
+        if errors.is_empty() { Ok(Self { demands, issuers: Arc::new(issuers) }) } else { Err(errors) }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.demands.is_empty()
+    }
+}
+
+impl Issuing {
+    fn new(
+        name: &IssuerName,
+        settings: &AcmeIssuer,
+        at: &NodePath,
+        around: &Around,
+    ) -> Result<Arc<Self>, Unusable> {
+        let transport = Transport::new(&settings.roots, at)
+            .map_err(|error| Unusable { at: error.at.clone(), message: error.to_string() })?;
+        let transport = Arc::new(transport);
+        let dns = DnsChallenges::of(name, settings, &transport, around, at)
+            .map_err(|message| Unusable { at: at.child("dns"), message })?;
+        let presenters = match dns {
+            Some(dns) => around.local.clone().with(&dns::KINDS, &(Arc::new(dns) as Arc<dyn Presenter>)),
+            None => around.local.clone(),
+        };
+        Ok(Arc::new(Self { settings: settings.clone(), wire: transport, presenters }))
+    }
+}
