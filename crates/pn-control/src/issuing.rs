@@ -4,7 +4,6 @@
 use pn_acme::{AcmeError, Demand, InternalCa, Issued, MintBy, StateDir, demands};
 use pn_core::PrepareError;
 use pn_model::site::CertificateSource;
-use pn_model::tls::IssuerKind;
 use pn_model::{HostPattern, IssuerName};
 use pn_model::{Model, NodePath};
 use pn_tls::{CertificateStore, Source, TimeProvider};
@@ -116,10 +115,6 @@ impl InternalIssuing {
 
 impl Issuing for InternalIssuing {
     fn ensure(&mut self, model: &Model) -> Result<(), Vec<PrepareError>> {
-        let unserved = wanting_acme(model);
-        if !unserved.is_empty() {
-            return Err(unserved);
-        }
         if first_wanting(model).is_none() {
             return Ok(());
         }
@@ -170,22 +165,6 @@ fn first_wanting(model: &Model) -> Option<&pn_model::Site> {
         matches!(source, CertificateSource::Issuer(_) | CertificateSource::InternalCa)
     };
     model.sites.values().find(|site| wants(&site.certificate))
-}
-
-/// Sites whose certificates nobody here orders.
-fn wanting_acme(model: &Model) -> Vec<PrepareError> {
-    let acme = |site: &&pn_model::Site| match &site.certificate {
-        CertificateSource::Issuer(name) => {
-            model.issuers.get(name).is_some_and(|issuer| matches!(issuer.kind, IssuerKind::Acme(_)))
-        }
-        _ => false,
-    };
-    let refused = |site: &pn_model::Site| PrepareError {
-        at: site.path.clone(),
-        message: "its issuer speaks ACME, which this version does not".to_owned(),
-        help: Some("use an issuer with `internal-ca = {}`, or certificate files".to_owned()),
-    };
-    model.sites.values().filter(acme).map(refused).collect()
 }
 
 fn publish(store: &CertificateStore, issued: Vec<Issued>) {

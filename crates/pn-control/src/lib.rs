@@ -2,6 +2,7 @@
 //! compiles through `pn-core`, has certificates made by `pn-acme`, and alone holds the publisher. What serves requests,
 //! and how any of this looks on the wire, lives elsewhere.
 
+mod acme;
 mod candidate;
 mod control;
 mod error;
@@ -20,6 +21,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use acme::{AcmeIssuing, StorePlace};
 pub use candidate::{Candidate, Finding, Inputs, Loading, Locate, Place, Provider, Severity};
 pub use control::{Control, ControlThread, Parts};
 pub use error::ControlError;

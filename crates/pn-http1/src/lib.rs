@@ -36,7 +36,6 @@ mod limits;
 mod line;
 mod lines;
 mod list;
-mod lower;
 mod options;
 mod progress;
 mod refusal;

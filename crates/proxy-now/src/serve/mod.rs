@@ -14,8 +14,12 @@ use crate::output;
 use anyhow::{Context, Result};
 use first::First;
 use logging::Logging;
+use pn_acme::StateDir;
 use pn_admin::{AdminServer, Api, MetricsPage, Views};
-use pn_control::{Control, ControlError, ControlThread, InternalIssuing, Lifecycle, Parts, StatusSource};
+use pn_control::{
+    AcmeIssuing, Control, ControlError, ControlThread, InternalIssuing, Lifecycle, Parts, StatusSource,
+    StorePlace,
+};
 use pn_core::{Factories, GraphPublisher, GraphSource, StateRegistry};
 use pn_model::Model;
 use pn_model::service::Builtin;
@@ -111,7 +115,7 @@ fn start(inputs: &Inputs, options: &crate::cli::Serve) -> Result<Serving> {
         registry: StateRegistry::default(),
         plane: Arc::<Plane>::clone(&plane),
         followers: vec![Arc::<AdminServer>::clone(&admin), logging],
-        issuing: Box::new(InternalIssuing::new(Arc::new(state), store, Arc::new(DefaultTimeProvider))),
+        issuing: Box::new(issuing(&model, state, store)),
         last_good: Some(first.last_good),
         status,
         lifecycle: Arc::clone(&lifecycle),
@@ -119,6 +123,16 @@ fn start(inputs: &Inputs, options: &crate::cli::Serve) -> Result<Serving> {
     let (control, thread) = Control::start(parts, first.loading, first.read_at)?;
     admin.connect(control.clone());
     Ok(Serving { control, thread, admin, plane, source, lifecycle, state_dir })
+}
+
+fn issuing(model: &Model, state: StateDir, store: Arc<CertificateStore>) -> AcmeIssuing {
+    let place = match &model.runtime.certificate_store {
+        Some(path) => StorePlace { path: path.clone(), shared: true },
+        // The state directory is locked for this process.
+        None => StorePlace { path: state.path().join("certificates"), shared: false },
+    };
+    let internal = InternalIssuing::new(Arc::new(state), Arc::clone(&store), Arc::new(DefaultTimeProvider));
+    AcmeIssuing::new(internal, place, store)
 }
 
 /// Everything that a graph can be made of, but for what shows this process. Also what `check` compiles with.
