@@ -34,10 +34,9 @@ struct Shared {
 }
 
 struct Connection {
-    stream: TcpStream,
+    /// `None` once its script has ended.
+    stream: Option<TcpStream>,
     received: Vec<u8>,
-    /// Its script has ended.
-    ended: bool,
 }
 
 impl RawOrigin {
@@ -82,7 +81,7 @@ impl RawOrigin {
 
     /// How many of them have a script that still runs; one that only reads ends when the other side closes.
     pub fn open_connections(&self) -> usize {
-        self.shared.connections().iter().filter(|each| !each.ended).count()
+        self.shared.connections().iter().filter(|each| each.stream.is_some()).count()
     }
 
     /// All that came on a connection so far, counted from 0.
@@ -94,6 +93,11 @@ impl RawOrigin {
     pub fn all_received(&self) -> String {
         let connections = self.shared.connections();
         connections.iter().map(|each| String::from_utf8_lossy(&each.received).into_owned()).collect()
+    }
+
+    /// Forgets what came, for an origin that is asked without end.
+    pub(crate) fn forget(&self) {
+        self.shared.connections().iter_mut().for_each(|each| each.received = Vec::new());
     }
 
     /// Waits until this came on any connection.
@@ -112,7 +116,9 @@ impl Drop for RawOrigin {
         // Wakes the listening thread, which then ends.
         TcpStream::connect(self.address).ok();
         for connection in self.shared.connections().iter() {
-            connection.stream.shutdown(Shutdown::Both).ok();
+            if let Some(stream) = &connection.stream {
+                stream.shutdown(Shutdown::Both).ok();
+            }
         }
     }
 }
@@ -134,7 +140,7 @@ impl Wire {
         stream.set_nodelay(true).expect("a socket option");
         let mut connections = shared.connections();
         let kept = stream.try_clone().expect("a second handle");
-        connections.push(Connection { stream: kept, received: Vec::new(), ended: false });
+        connections.push(Connection { stream: Some(kept), received: Vec::new() });
         Self { stream, buffer: Vec::new(), number: connections.len() - 1, shared: Arc::clone(shared) }
     }
 
@@ -222,7 +228,7 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let other = TcpStream::connect(listener.local_addr()?)?;
         if let Some(kept) = connections.get_mut(self.number) {
-            kept.stream = other.try_clone()?;
+            kept.stream = Some(other.try_clone()?);
         }
         self.stream = other;
         Err(Error::new(ErrorKind::ConnectionReset, "reset by the script"))
@@ -247,7 +253,7 @@ impl Drop for Wire {
     fn drop(&mut self) {
         self.stream.shutdown(Shutdown::Both).ok();
         if let Some(connection) = self.shared.connections().get_mut(self.number) {
-            connection.ended = true;
+            connection.stream = None;
         }
     }
 }

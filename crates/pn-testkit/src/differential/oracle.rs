@@ -83,6 +83,8 @@ async fn ask(mut request: Request<Incoming>, origin: SocketAddr) -> Result<Respo
             }
         });
     }
+    // Of its own, whatever the upstream's is.
+    *response.version_mut() = Version::HTTP_11;
     settle_length(response.headers_mut());
     strip(response.headers_mut(), upgrade);
     Ok(response.map(BodyExt::boxed))

@@ -38,6 +38,7 @@ impl Recorder {
 
     /// What it was asked since this was called before.
     pub(super) fn take(&self) -> Vec<Seen> {
+        self.origin.forget();
         std::mem::take(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
