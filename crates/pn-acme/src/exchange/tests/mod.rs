@@ -8,6 +8,7 @@ use crate::acme::{AccountKey, KeyType, pem};
 use aws_lc_rs::encoding::{AsDer, EcPrivateKeyRfc5915Der};
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384};
+use std::hash::{BuildHasher, RandomState};
 use time::{Duration, OffsetDateTime};
 
 pub(super) const NOW: u64 = 1_800_000_000;
@@ -71,4 +72,53 @@ fn any_bytes_are_an_answer() {
         crate::laws::traefik(bytes);
         crate::laws::caddy(bytes);
     }
+}
+
+/// Real files with a few bytes changed, dropped or doubled.
+#[test]
+fn files_that_were_damaged_are_an_answer() {
+    let seed = RandomState::new().hash_one(0) | 1;
+    println!("seed {seed}");
+    let (one, two) = (made(&["a.example", "b.example"], 60), made_p384(&["*.c.example"], -1));
+    let mut bundle = crate::exchange::Bundle::default();
+    bundle.issuers.push(crate::exchange::BundleIssuer {
+        name: "le".into(),
+        directory: Some(LETS_ENCRYPT.into()),
+        certificates: [&one, &two]
+            .map(|made| super::material::certificate(made.chain.as_bytes(), made.key.as_bytes(), "").unwrap())
+            .into(),
+        ..Default::default()
+    });
+    let traefik = crate::exchange::export_traefik(&bundle).0;
+    let files = crate::exchange::export_caddy(&bundle).0;
+    let caddy: Vec<u8> = files
+        .into_iter()
+        .flat_map(|(path, content)| [path.into_bytes(), vec![0], content, vec![0]].concat())
+        .collect();
+    let mut random = seed;
+    for _ in 0..500 {
+        crate::laws::traefik(&damaged(&traefik, &mut random));
+        crate::laws::caddy(&damaged(&caddy, &mut random));
+    }
+}
+
+fn damaged(bytes: &[u8], random: &mut u64) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=next(random) % 4 {
+        let at = usize::try_from(next(random)).unwrap() % bytes.len();
+        match next(random) % 3 {
+            0 => bytes[at] = next(random).to_le_bytes()[3],
+            1 => drop(bytes.remove(at)),
+            _ => bytes.insert(at, bytes[at]),
+        }
+    }
+    bytes
+}
+
+/// xorshift64.
+fn next(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
 }
