@@ -86,22 +86,15 @@ fn what_cannot_be_trusted_or_held_is_refused() {
 }
 
 #[test]
-fn a_connection_that_was_closed_meanwhile_is_made_anew() {
+fn a_connection_that_is_closed_is_made_anew() {
     let runtime = runtime();
-    let origin = Origin::http1();
-    let (address, transport) = (origin.addr(), transport(&[]));
-    let url = format!("http://{address}/");
-    runtime.block_on(transport.send(&get(url.clone()))).unwrap();
-    drop(origin);
-    let again = Origin::setup().port(address.port()).http1();
-    // The connection's task sees that it was closed.
-    runtime.block_on(async {
-        for _ in 0..1_000 {
-            tokio::task::yield_now().await;
-        }
-    });
-    runtime.block_on(transport.send(&get(url))).unwrap();
-    assert_eq!(again.requests().len(), 1);
+    let closes = |_: &_| Some(Response::builder().header("Connection", "close").body("".into()).unwrap());
+    let (origin, transport) = (Origin::setup().answer(closes).http1(), transport(&[]));
+    for requests in 1..=2 {
+        let url = format!("http://{}/", origin.addr());
+        runtime.block_on(transport.send(&get(url))).unwrap();
+        assert_eq!((origin.requests().len(), origin.connections()), (requests, requests));
+    }
 }
 
 #[test]
