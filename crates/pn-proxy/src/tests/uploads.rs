@@ -91,7 +91,6 @@ fn an_early_answer_does_not_end_an_upload() {
         wire.pause(Duration::from_millis(50));
         let rest = wire.read(BODY - BODY / 2)?;
         assert!([got, rest].concat() == body());
-        wire.send("this was all of it")?;
         wire.stall()
     });
     let world = world(origin.addr());
@@ -99,10 +98,6 @@ fn an_early_answer_does_not_end_an_upload() {
     client.send(upload(""));
     assert_eq!(client.response().text(), "early");
     pn_testkit::wait_until("the whole of it", || origin.received(0).ends_with(&body()[BODY - 1_000..]));
-    assert_eq!(
-        client.send("GET / HTTP/1.1\r\nhost: a.test\r\n\r\n").try_response(IDLE).map(|next| next.status),
-        None
-    );
     drop(client);
     passed(1);
 }
