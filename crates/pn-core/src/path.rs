@@ -51,6 +51,7 @@ fn first_change(path: &[u8]) -> Result<Option<usize>, PathError> {
     let (mut segment, mut at) = (0, 0);
     while let Some(&byte) = path.get(at) {
         match byte {
+            _ if stands(byte) => {}
             b'/' => {
                 segment = at;
                 if is_odd_segment(path.get(at + 1..).unwrap_or_default()) {
@@ -61,7 +62,6 @@ fn first_change(path: &[u8]) -> Result<Option<usize>, PathError> {
                 (_, false) => return Ok(Some(segment)),
                 (_, true) => at += 2,
             },
-            _ if stands(byte) => {}
             _ => return refuse_control(byte).map(|()| Some(segment)),
         }
         at += 1;

@@ -42,8 +42,8 @@ pub struct Fields {
 
 impl Fields {
     /// Without memory until the first head.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self { list: Vec::new(), seen: KnownSet::NONE, repeated: KnownSet::NONE }
     }
 
     pub(crate) fn reserve(&mut self, more: usize) {
@@ -109,6 +109,15 @@ impl Fields {
     pub fn clear(&mut self) {
         self.list.clear();
         (self.seen, self.repeated) = (KnownSet::NONE, KnownSet::NONE);
+    }
+
+    /// Adds all of another head, which stands behind `by` bytes.
+    pub(crate) fn append(&mut self, other: &Self, by: usize) {
+        let moved =
+            |field: &Field| Field { name: field.name.moved(by), value: field.value.moved(by), ..*field };
+        self.list.extend(other.list.iter().map(moved));
+        self.repeated = self.repeated.with(other.repeated).with(self.seen.common(other.seen));
+        self.seen = self.seen.with(other.seen);
     }
 
     pub(crate) fn push(&mut self, field: Field) {

@@ -69,39 +69,44 @@ use Known::{
 };
 
 /// All that say where a request came from, which upstreams take on trust of the proxy before them, so that nobody else
-/// may set it.
+/// may set it. By length, so that only those are looked at that a name may be.
 pub(crate) const CLAIMS: [(Known, &str); 21] = [
+    (OtherClaim, "x-scheme"),
     (Forwarded, "forwarded"),
+    (XRealIp, "x-real-ip"),
+    (OtherClaim, "x-url-scheme"),
+    (OtherClaim, "x-rewrite-url"),
+    (OtherClaim, "x-forwarded-by"),
+    (OtherClaim, "x-original-url"),
     (XForwardedFor, "x-forwarded-for"),
-    (XForwardedProto, "x-forwarded-proto"),
+    (XForwardedUri, "x-forwarded-uri"),
+    (OtherClaim, "x-forwarded-ssl"),
+    (OtherClaim, "front-end-https"),
     (XForwardedHost, "x-forwarded-host"),
     (XForwardedPort, "x-forwarded-port"),
-    (XRealIp, "x-real-ip"),
+    (XForwardedProto, "x-forwarded-proto"),
     (XForwardedServer, "x-forwarded-server"),
     (XForwardedPrefix, "x-forwarded-prefix"),
     (XForwardedMethod, "x-forwarded-method"),
-    (XForwardedUri, "x-forwarded-uri"),
-    (XForwardedTlsClientCert, "x-forwarded-tls-client-cert"),
-    (XForwardedTlsClientCertInfo, "x-forwarded-tls-client-cert-info"),
-    (OtherClaim, "x-forwarded-ssl"),
     (OtherClaim, "x-forwarded-scheme"),
     (OtherClaim, "x-forwarded-protocol"),
-    (OtherClaim, "x-forwarded-by"),
-    (OtherClaim, "x-url-scheme"),
-    (OtherClaim, "x-scheme"),
-    (OtherClaim, "front-end-https"),
-    (OtherClaim, "x-original-url"),
-    (OtherClaim, "x-rewrite-url"),
+    (XForwardedTlsClientCert, "x-forwarded-tls-client-cert"),
+    (XForwardedTlsClientCertInfo, "x-forwarded-tls-client-cert-info"),
 ];
 
-/// A bit for each length that a claim has, so that most names are told apart by theirs.
-const CLAIM_LENGTHS: u64 = {
-    let (mut lengths, mut at) = (0, 0);
+/// Where those of each length begin and end.
+const CLAIMS_OF: [(usize, usize); 33] = {
+    let (mut ranges, mut at) = ([(0, 0); 33], 0);
     while at < CLAIMS.len() {
-        lengths |= 1 << CLAIMS[at].1.len();
+        let len = CLAIMS[at].1.len();
+        assert!(at == 0 || CLAIMS[at - 1].1.len() <= len, "claims out of order");
+        if ranges[len].1 == 0 {
+            ranges[len].0 = at;
+        }
         at += 1;
+        ranges[len].1 = at;
     }
-    lengths
+    ranges
 };
 
 impl Known {
@@ -236,8 +241,8 @@ impl Known {
 
 /// A claim by one of the names above or an alias of it, or what only begins like one.
 fn claim(name: &[u8]) -> Known {
-    let fits = name.len() < 64 && CLAIM_LENGTHS >> name.len() & 1 == 1;
-    for (known, own) in CLAIMS.iter().filter(|_| fits) {
+    let (from, to) = CLAIMS_OF.get(name.len()).copied().unwrap_or_default();
+    for (known, own) in CLAIMS.get(from..to).unwrap_or_default() {
         if is_named(name, own.as_bytes()) {
             return *known;
         }
@@ -257,8 +262,13 @@ fn is_named(name: &[u8], ours: &[u8]) -> bool {
     if name.len() != ours.len() {
         return false;
     }
-    let (names, wanted) = (name.chunks(8), ours.chunks(8));
-    names.zip(wanted).all(|(name, wanted)| is_same_word(word(name), word(wanted)))
+    let (Some(last), Some(wanted)) = (name.last_chunk(), ours.last_chunk()) else {
+        return is_same_word(word(name), word(ours));
+    };
+    // The last word overlaps the one before it.
+    let (names, all) = (name.chunks_exact(8), ours.chunks_exact(8));
+    is_same_word(u64::from_le_bytes(*last), u64::from_le_bytes(*wanted))
+        && names.zip(all).all(|(name, wanted)| is_same_word(word(name), word(wanted)))
 }
 
 /// Without the second look CR would pass for a hyphen.

@@ -36,6 +36,7 @@ mod limits;
 mod line;
 mod lines;
 mod list;
+mod lower;
 mod options;
 mod progress;
 mod refusal;

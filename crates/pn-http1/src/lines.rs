@@ -70,6 +70,7 @@ pub(crate) fn gather(
     if ends == LineEnds::Crlf && !input.get(..len).is_some_and(|head| head.ends_with(b"\r\n\r\n")) {
         return Err(Refusal::LineEnd);
     }
+    fields.reserve(headers.len());
     for header in headers {
         let name = Span::locate(header.name.as_bytes(), input);
         let value = Span::locate(header.value, input);

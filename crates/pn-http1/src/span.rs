@@ -17,7 +17,7 @@ impl Span {
     }
 
     pub fn len(self) -> usize {
-        self.range().len()
+        self.end.saturating_sub(self.start) as usize
     }
 
     pub fn is_empty(self) -> bool {
@@ -50,8 +50,8 @@ impl Span {
 
     /// The same part of a text that has `by` bytes before it.
     pub(crate) fn moved(self, by: usize) -> Self {
-        let Range { start, end } = self.range();
-        Self::new(start.saturating_add(by), end.saturating_add(by))
+        let by = u32::try_from(by).unwrap_or(u32::MAX);
+        Self { start: self.start.saturating_add(by), end: self.end.saturating_add(by) }
     }
 
     /// The part from `from` to `to`, counted from the beginning of this one.

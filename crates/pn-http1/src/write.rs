@@ -55,7 +55,10 @@ impl<'o> HeadWriter<'o> {
     pub fn lines(&mut self, list: &FieldList, skip: KnownSet) -> &mut Self {
         self.out.reserve(list.text().len());
         let mut run = 0..0;
-        for field in list.fields().filter(|field| !skip.has(field.known)) {
+        for field in list.fields() {
+            if skip.has(field.known) {
+                continue;
+            }
             let line = field.name.range().start..field.value.range().end + CRLF.len();
             if field.plain && line.start == run.end {
                 run.end = line.end;

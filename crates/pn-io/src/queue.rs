@@ -54,6 +54,11 @@ impl SendQueue {
         self.first.is_none()
     }
 
+    /// The only chunk; `None` where there are others, or none.
+    pub(crate) fn only(&self) -> Option<&Chunk> {
+        if self.chunks.is_empty() { self.first.as_ref() } else { None }
+    }
+
     /// The first chunks, and their length together. One chunk is one slice: nothing is gathered that need not be.
     pub(crate) fn slices<'a>(&'a self, into: &mut [IoSlice<'a>; QUEUE_CHUNKS]) -> (usize, usize) {
         let mut total = 0;

@@ -31,24 +31,37 @@ impl Keys {
     }
 }
 
-/// Where the row of a key begins, and where it ends, in a table of so many cells.
-fn row(hash: u64, cells: usize) -> (usize, usize) {
-    let ways = WAYS.min(cells);
-    let rows = (cells / ways).max(1);
-    let begin = usize::try_from(hash & 0xffff_ffff).unwrap_or_default() % rows * ways;
-    (begin, begin + ways)
+/// Rows of a table, a power of two of them.
+#[derive(Debug, Clone, Copy)]
+struct Rows {
+    ways: usize,
+    mask: usize,
+}
+
+impl Rows {
+    fn of(keys: Keys) -> Self {
+        let ways = WAYS.min(keys.cells());
+        Self { ways, mask: keys.cells() / ways - 1 }
+    }
+
+    /// Where the row of a key begins, and where it ends.
+    fn find(self, hash: u64) -> (usize, usize) {
+        let begin = (usize::try_from(hash & 0xffff_ffff).unwrap_or_default() & self.mask) * self.ways;
+        (begin, begin + self.ways)
+    }
 }
 
 /// A key looks for its cell in one row of `WAYS`; when the row is full, the cell with the least value goes. Two workers
 /// that race for a cell may disagree for one request; nothing is torn.
 #[derive(Debug)]
 pub(crate) struct Slots {
+    rows: Rows,
     slots: Box<[Slot]>,
 }
 
 impl Slots {
     pub(crate) fn new(keys: Keys) -> Self {
-        Self { slots: (0..keys.cells()).map(|_| Slot::default()).collect() }
+        Self { rows: Rows::of(keys), slots: (0..keys.cells()).map(|_| Slot::default()).collect() }
     }
 
     /// The cell of a key, with value 0 when it had none.
@@ -59,6 +72,11 @@ impl Slots {
         if let Some(slot) = row.iter().find(|slot| slot.key.load(Relaxed) == key) {
             return slot;
         }
+        self.replace(row, key)
+    }
+
+    #[cold]
+    fn replace<'a>(&'a self, row: &'a [Slot], key: u64) -> &'a Slot {
         let least = row.iter().min_by_key(|slot| (slot.key.load(Relaxed) != 0, slot.value.load(Relaxed)));
         // A row is never empty; the first cell stands in for what cannot happen.
         let slot = least.unwrap_or(&self.slots[0]);
@@ -68,7 +86,7 @@ impl Slots {
     }
 
     fn row(&self, key: u64) -> &[Slot] {
-        let (begin, end) = row(key >> 32, self.slots.len());
+        let (begin, end) = self.rows.find(key >> 32);
         self.slots.get(begin..end).unwrap_or(&self.slots)
     }
 }
@@ -76,6 +94,7 @@ impl Slots {
 /// The same for counts that must be exact: key and count share one word, so that a cell in use is never taken away.
 #[derive(Debug)]
 pub(crate) struct Counts {
+    rows: Rows,
     words: Box<[AtomicU64]>,
 }
 
@@ -84,7 +103,7 @@ const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 
 impl Counts {
     pub(crate) fn new(keys: Keys) -> Self {
-        Self { words: (0..keys.cells()).map(|_| AtomicU64::new(0)).collect() }
+        Self { rows: Rows::of(keys), words: (0..keys.cells()).map(|_| AtomicU64::new(0)).collect() }
     }
 
     /// Adds one to a key's count unless that would pass `most`, or every cell of its row is in use. Returns where to
@@ -93,33 +112,36 @@ impl Counts {
     /// A cell without a count stays its last key's until another one takes it, so that a key finds its own, as a rule,
     /// where it looks first.
     pub(crate) fn enter(&self, key: u64, most: u64) -> Option<usize> {
-        let (begin, end) = row(key, self.words.len());
+        let (begin, end) = self.rows.find(key);
         let tag = key & !COUNT_MASK;
         // A few rounds: each lost race means that somebody else went on.
         for _ in 0..64 {
-            let row = (begin..end).filter_map(|at| Some((at, self.words.get(at)?.load(Relaxed))));
-            let mut free = None;
-            let mut own = None;
-            for (at, word) in row {
-                if word & !COUNT_MASK == tag {
-                    own = Some((at, word));
-                    break;
-                }
-                if word & COUNT_MASK == 0 {
-                    free = free.or(Some((at, word)));
-                }
+            let (at, word) = self.find(begin, end, tag)?;
+            let count = if word & !COUNT_MASK == tag { word & COUNT_MASK } else { 0 };
+            if count >= most.min(COUNT_MASK) {
+                return None;
             }
-            let (at, word, next) = match (own, free) {
-                (Some((_, word)), _) if word & COUNT_MASK >= most.min(COUNT_MASK) => return None,
-                (Some((at, word)), _) => (at, word, word + 1),
-                (None, Some((at, word))) if most > 0 => (at, word, tag | 1),
-                _ => return None,
-            };
+            let next = tag | (count + 1);
             if self.words.get(at)?.compare_exchange(word, next, Relaxed, Relaxed).is_ok() {
                 return Some(at);
             }
         }
         None
+    }
+
+    /// The cell of a key in its row, or the first that is free.
+    fn find(&self, begin: usize, end: usize, tag: u64) -> Option<(usize, u64)> {
+        let mut free = None;
+        for (at, word) in (begin..).zip(self.words.get(begin..end)?) {
+            let word = word.load(Relaxed);
+            if word & !COUNT_MASK == tag {
+                return Some((at, word));
+            }
+            if word & COUNT_MASK == 0 && free.is_none() {
+                free = Some((at, word));
+            }
+        }
+        free
     }
 
     /// Takes one away where `enter` put it.

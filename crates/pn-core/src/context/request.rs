@@ -327,15 +327,16 @@ impl RequestContext {
     /// Takes whole segments away from the front of the path: `prefix` is in normal form and does not end with a slash.
     /// `false` where the path begins otherwise. What is left of a normal path is one.
     pub fn strip_path(&mut self, prefix: &str) -> bool {
-        let path = &mut self.head.path;
-        let rest = path.strip_prefix(prefix);
-        if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        let (path, original) = (&mut self.head.path, &mut self.original_path);
+        if !path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
             return false;
         }
-        if self.original_path.is_empty() {
-            self.original_path.push_str(path);
+        if original.is_empty() {
+            std::mem::swap(original, path);
+            path.push_str(original.get(prefix.len()..).unwrap_or_default());
+        } else {
+            path.drain(..prefix.len());
         }
-        path.drain(..prefix.len());
         if path.is_empty() {
             path.push('/');
         }

@@ -111,3 +111,24 @@ fn white_space_around_values_is_told() {
     }
     assert!(!of("Host: a\r\nX-A: \t1 \r\n").has_padding());
 }
+
+#[test]
+fn a_field_that_was_made_before_is_as_one_that_is_added() {
+    for (name, sensitive) in [("x-a", false), ("cookie", true), ("x-forwarded-prefix", false)] {
+        let name = HeaderName::from_static(name);
+        let mut value = HeaderValue::from_static("v");
+        value.set_sensitive(sensitive);
+        let line = FieldLine::new(&name, &value);
+        let lists = [of("Host: a\r\nX-A: 1\r\nX-A: 2\r\nCookie: c\r\n"), of("Host: a\r\n"), FieldList::new()];
+        for list in lists {
+            let (mut one, mut other) = (list.clone(), list);
+            one.append_line(&line);
+            other.append(&name, &value);
+            assert_eq!(one.fields().collect::<Vec<_>>(), other.fields().collect::<Vec<_>>());
+            one.insert_line(&line);
+            other.insert(&name, &value);
+            assert_eq!(one.fields().collect::<Vec<_>>(), other.fields().collect::<Vec<_>>());
+            assert_eq!((one.text(), one.len()), (other.text(), other.len()));
+        }
+    }
+}

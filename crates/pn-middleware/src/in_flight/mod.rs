@@ -42,12 +42,16 @@ impl Counted {
     }
 }
 
+#[cold]
+fn too_many() -> Flow {
+    Flow::Respond(Box::new(Reply::text(StatusCode::TOO_MANY_REQUESTS, "429 Too Many Requests\n")))
+}
+
 impl Middleware for InFlight {
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         let key = self.keyer.key(cx, &self.counted.seed);
         let Some(at) = self.counted.counts.enter(key, self.most) else {
-            let reply = Reply::text(StatusCode::TOO_MANY_REQUESTS, "429 Too Many Requests\n");
-            return Flow::Respond(Box::new(reply));
+            return too_many();
         };
         let counted = Arc::<Counted>::clone(&self.counted);
         cx.extensions_mut().hold(counted, at);

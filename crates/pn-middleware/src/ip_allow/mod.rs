@@ -41,13 +41,18 @@ impl Middleware for Allow {
         if client.is_some_and(|ip| self.holds(ip)) {
             return Flow::Continue;
         }
-        let text =
-            format!("{} {}\n", self.status.as_u16(), self.status.canonical_reason().unwrap_or_default());
-        Flow::Respond(Box::new(Reply::text(self.status, text)))
+        self.refuse()
     }
 }
 
 impl Allow {
+    #[cold]
+    fn refuse(&self) -> Flow {
+        let text =
+            format!("{} {}\n", self.status.as_u16(), self.status.canonical_reason().unwrap_or_default());
+        Flow::Respond(Box::new(Reply::text(self.status, text)))
+    }
+
     fn holds(&self, ip: IpAddr) -> bool {
         match ip.to_canonical() {
             IpAddr::V4(ip) => self.v4.iter().any(|(net, mask)| u32::from(ip) & mask == *net),
@@ -57,6 +62,7 @@ impl Allow {
 
     /// The Nth address from the right, the peer's own (which this proxy added last) not counted. Nobody where the
     /// list is shorter or the word is no address: that lets nobody in.
+    #[inline(never)]
     fn by_depth(&self, cx: &RequestContext) -> Option<IpAddr> {
         let lists: Vec<_> = cx.header_all(&FORWARDED_FOR).filter_map(FieldValue::to_str).collect();
         let mut words = lists.iter().rev().flat_map(|list| list.rsplit(','));

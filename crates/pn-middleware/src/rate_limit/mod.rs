@@ -53,7 +53,7 @@ impl Middleware for Limit {
         let key = self.keyer.key(cx, &self.buckets.seed);
         match self.pace.take(&self.buckets.full_at.slot(key).value, env.now()) {
             Ok(()) => Flow::Continue,
-            Err(wait) => Flow::Respond(Box::new(too_many(wait))),
+            Err(wait) => too_many(wait),
         }
     }
 }
@@ -85,10 +85,11 @@ impl Pace {
     }
 }
 
-fn too_many(wait: u64) -> Reply {
+#[cold]
+fn too_many(wait: u64) -> Flow {
     let seconds = wait.div_ceil(1_000_000_000);
-    Reply::text(StatusCode::TOO_MANY_REQUESTS, "429 Too Many Requests\n")
-        .with_header(RETRY_AFTER, HeaderValue::from(seconds))
+    let reply = Reply::text(StatusCode::TOO_MANY_REQUESTS, "429 Too Many Requests\n");
+    Flow::Respond(Box::new(reply.with_header(RETRY_AFTER, HeaderValue::from(seconds))))
 }
 
 #[cfg(test)]

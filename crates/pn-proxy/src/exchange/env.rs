@@ -24,24 +24,22 @@ pub(crate) struct ExchangeEnv {
     pub(crate) current: Current,
     pub(crate) connection: Rc<Connection>,
     pub(crate) client_ip: IpAddr,
-    /// The moment at which the exchange began, until it waits for something: reading the clock costs more than most
-    /// middlewares. 0 from then on.
-    pub(crate) moment: Cell<u64>,
+    /// The moment at which the exchange began.
+    pub(crate) began: u64,
+    /// It has not waited for anything yet, so that the clock need not be read: that costs more than most middlewares.
+    pub(crate) at_once: Cell<bool>,
 }
 
 impl ExchangeEnv {
     /// The exchange waits, or has waited: the clock is read again from now on.
     pub(crate) fn wait(&self) {
-        self.moment.set(0);
+        self.at_once.set(false);
     }
 }
 
 impl Env for ExchangeEnv {
     fn now(&self) -> u64 {
-        match self.moment.get() {
-            0 => self.worker.env.now(),
-            moment => moment,
-        }
+        if self.at_once.get() { self.began } else { self.worker.env.now() }
     }
 
     fn wall_clock(&self) -> Duration {

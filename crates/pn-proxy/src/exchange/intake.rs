@@ -190,13 +190,28 @@ fn target(head: &mut RequestHead, line: &Line<'_>, paths: PathMode) -> Result<Op
 
 /// Path and query of a target of the usual form and nothing but usual characters, for which `Uri` would give the same.
 fn plain<'a>(target: &Target, text: &'a [u8]) -> Option<(&'a str, Option<&'a str>)> {
-    let usual = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:@?".contains(byte);
+    let usual = |byte: &u8| USUAL.get(usize::from(*byte)).copied().unwrap_or(false);
     if target.form != Form::Origin || !target.whole.of(text).iter().all(usual) {
         return None;
     }
     let query = target.query.map(|query| std::str::from_utf8(query.of(text))).transpose().ok()?;
     Some((std::str::from_utf8(target.path.of(text)).ok()?, query))
 }
+
+/// What RFC 3986 lets stand in a path or a query.
+const USUAL: [bool; 256] = {
+    let (mut table, mut byte) = ([false; 256], 0u8);
+    while byte < 0x80 {
+        table[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut marks = b"/-._~%!$&'()*+,;=:@?".as_slice();
+    while let [mark, rest @ ..] = marks {
+        table[*mark as usize] = true;
+        marks = rest;
+    }
+    table
+};
 
 fn from_uri(head: &mut RequestHead, uri: &Uri, paths: PathMode) -> Result<Option<String>, ProxyError> {
     // RFC 9112 sections 3.2.2 and 3.2.3: an absolute target of another scheme is no request of this server's, and a bare

@@ -44,8 +44,9 @@ use pn_core::graph::{ListenerNode, RouteNode, ServiceId};
 use pn_core::{Current, Dispatch, ErrorKind, ProxyError, RequestContext};
 use request_body::Pace;
 use service::{Choice, Served};
-use stack::{Passed, Stack, Verdict, inward, inward_waiting};
+use stack::{Passed, Verdict, inward, inward_waiting};
 use std::cell::Cell;
+use std::future::Future;
 use std::rc::Rc;
 use tunnel::ClientEnd;
 
@@ -69,10 +70,16 @@ pub(crate) fn begin(
 pub(crate) struct Exchange(Result<Begun, Box<Response>>);
 
 impl Exchange {
-    pub(crate) async fn answer(self, conn: &Rc<ConnCx>) -> Response {
-        match self.0 {
-            Ok(begun) => begun.answer(conn).await,
-            Err(refused) => *refused,
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "what an async fn is given is moved once more when it is polled"
+    )]
+    pub(crate) fn answer(self, conn: &Rc<ConnCx>) -> impl Future<Output = Response> {
+        async move {
+            match self.0 {
+                Ok(begun) => begun.answer(conn).await,
+                Err(refused) => *refused,
+            }
         }
     }
 }
@@ -90,7 +97,6 @@ struct Begun {
     delivery: Box<Delivery>,
     door: Door,
     env: ExchangeEnv,
-    began: u64,
     tally: Rc<Tally>,
     version: Version,
     /// The client's side of a change of protocol.
@@ -146,28 +152,40 @@ impl Begun {
             client_ip: cx.client_ip(),
             connection: Rc::clone(&conn.connection),
             current,
-            moment: Cell::new(began),
+            began,
+            at_once: Cell::new(true),
         };
-        Ok(Self { cx, delivery, door, env, began, tally, version, client })
+        Ok(Self { cx, delivery, door, env, tally, version, client })
     }
 
-    async fn answer(mut self, conn: &Rc<ConnCx>) -> Response {
-        let finishing =
-            response::Finishing { conn, began: self.began, tally: &self.tally, version: self.version };
-        let protocol = self.delivery.upgrade.clone();
-        let mut passed = Passed::default();
-        let mut served = run(&mut self.cx, &mut self.delivery, self.door, conn, &self.env, &mut passed).await;
-        conn.worker.deliveries.give(self.delivery);
-        self.env.wait();
-        // What failed on the client's side is told as that, whatever the upstream made of it.
-        if let Some(kind) = self.tally.failed.get().filter(|_| served.error.is_some()) {
-            served = ProxyError::new(kind).into();
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "what an async fn is given is moved once more when it is polled"
+    )]
+    fn answer(mut self, conn: &Rc<ConnCx>) -> impl Future<Output = Response> {
+        async move {
+            let finishing = response::Finishing {
+                conn,
+                began: self.env.began,
+                tally: &self.tally,
+                version: self.version,
+            };
+            let protocol = self.delivery.upgrade.clone();
+            let mut passed = Passed::default();
+            let mut served =
+                run(&mut self.cx, &mut self.delivery, self.door, conn, &self.env, &mut passed).await;
+            conn.worker.deliveries.give(self.delivery);
+            self.env.wait();
+            // What failed on the client's side is told as that, whatever the upstream made of it.
+            if let Some(kind) = self.tally.failed.get().filter(|_| served.error.is_some()) {
+                served = ProxyError::new(kind).into();
+            }
+            let mut filters = Vec::new();
+            if !passed.is_empty() {
+                (self.cx, filters) = outward::run(self.cx, &mut served, passed, &self.env).await;
+            }
+            finishing.respond(self.cx, served, filters, self.client.zip(protocol))
         }
-        let mut filters = Vec::new();
-        if !passed.is_empty() {
-            (self.cx, filters) = outward::run(self.cx, &mut served, passed, &self.env).await;
-        }
-        finishing.respond(self.cx, served, filters, self.client.zip(protocol))
     }
 }
 
@@ -222,7 +240,10 @@ async fn run<'g>(
     };
     let mut verdict = Verdict::Pass;
     if !listener.stack.is_empty() {
-        verdict = through(&listener.stack, cx, env, passed).await;
+        verdict = match inward(&listener.stack, cx, env, passed) {
+            Ok(verdict) => verdict,
+            Err(rest) => Box::pin(inward_waiting(rest, cx, env, passed)).await,
+        };
     }
     match (verdict, door) {
         (Verdict::Pass, Door::Reply(reply) | Door::Ahead(reply)) => (*reply).into(),
@@ -232,19 +253,6 @@ async fn run<'g>(
             None => ProxyError::new(ErrorKind::Internal).into(),
         },
         (verdict, _) => decided(cx, delivery, verdict, env).await,
-    }
-}
-
-/// A stack inward, to its end or to who decides.
-async fn through<'g>(
-    stack: Stack<'g>,
-    cx: &mut RequestContext,
-    env: &ExchangeEnv,
-    passed: &mut Passed<'g>,
-) -> Verdict {
-    match inward(stack, cx, env, passed) {
-        Ok(verdict) => verdict,
-        Err(rest) => Box::pin(inward_waiting(rest, cx, env, passed)).await,
     }
 }
 
@@ -272,7 +280,10 @@ async fn routed<'g>(
             if stack.is_empty() {
                 continue;
             }
-            let verdict = through(stack, cx, env, passed).await;
+            let verdict = match inward(stack, cx, env, passed) {
+                Ok(verdict) => verdict,
+                Err(rest) => Box::pin(inward_waiting(rest, cx, env, passed)).await,
+            };
             if !matches!(verdict, Verdict::Pass) {
                 return decided(cx, delivery, verdict, env).await;
             }

@@ -64,16 +64,33 @@ impl<'s> Outward<'s> {
 
     /// Runs what is left of them as far as each is done at once.
     fn go<'g>(&mut self, passed: &mut Passed<'g>, env: &ExchangeEnv) -> Option<Pause<'g>> {
-        while let Some(middleware) = passed.pop() {
-            match middleware.on_response(&mut self.context, env as &dyn Env) {
-                Flow::Continue => {}
-                Flow::Respond(reply) => self.replace(*reply),
-                flow @ (Flow::Await | Flow::Dispatch(_) | Flow::Gather(_)) => {
+        while let Some(mut stack) = passed.pop() {
+            while let [before @ .., middleware] = stack {
+                stack = before;
+                let flow = middleware.on_response(&mut self.context, env as &dyn Env);
+                if matches!(flow, Flow::Continue) {
+                    continue;
+                }
+                if let Some(flow) = self.heed(flow) {
+                    passed.add(before);
                     return Some(Pause { middleware, flow });
                 }
             }
         }
         None
+    }
+
+    /// Does what can be done at once, and gives back what cannot. Apart, as most want neither.
+    #[cold]
+    fn heed(&mut self, flow: Flow) -> Option<Flow> {
+        match flow {
+            Flow::Continue => None,
+            Flow::Respond(reply) => {
+                self.replace(*reply);
+                None
+            }
+            Flow::Await | Flow::Dispatch(_) | Flow::Gather(_) => Some(flow),
+        }
     }
 
     async fn go_on(mut self, mut passed: Passed<'_>, pause: Pause<'_>, env: &ExchangeEnv) -> Outcome {

@@ -14,7 +14,6 @@ use pn_core::graph::{ServersNode, ServiceId, ServiceNode, ServiceNodeKind};
 use pn_core::{ErrorKind, ProxyError, Reply, RequestContext};
 use pn_model::limits::SERVICE_DEPTH;
 use pn_model::service::Respond;
-use smallvec::SmallVec;
 
 /// What goes along with a request. In a box: it is handed on from stage to stage.
 pub(crate) struct Delivery {
@@ -97,7 +96,7 @@ pub(crate) async fn ask(
 #[derive(Default)]
 pub(crate) struct Choice {
     depth: usize,
-    cookies: SmallVec<[HeaderValue; 2]>,
+    cookies: Vec<HeaderValue>,
 }
 
 impl Choice {

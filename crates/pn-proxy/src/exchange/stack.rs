@@ -28,23 +28,32 @@ pub(crate) fn inward<'g>(
     env: &ExchangeEnv,
     passed: &mut Passed<'g>,
 ) -> Result<Verdict, Stack<'g>> {
-    for (at, middleware) in stack.iter().enumerate() {
-        let verdict = match middleware.on_request(cx, env as &dyn Env) {
-            Flow::Continue | Flow::Gather(_) => continue,
-            Flow::Await => return Err(passed.split(stack, at)),
-            Flow::Respond(reply) => {
-                passed.split(stack, at);
-                Verdict::Reply(reply)
-            }
-            Flow::Dispatch(dispatch) => {
-                passed.split(stack, at + 1);
-                Verdict::Dispatch(dispatch)
-            }
-        };
-        return Ok(verdict);
+    let mut rest = stack;
+    while let [middleware, behind @ ..] = rest {
+        let flow = middleware.on_request(cx, env as &dyn Env);
+        if !matches!(flow, Flow::Continue | Flow::Gather(_)) {
+            return stop(flow, stack, stack.len() - rest.len(), passed);
+        }
+        rest = behind;
     }
     passed.add(stack);
     Ok(Verdict::Pass)
+}
+
+/// The one at `at` decided, or waits. Apart, as most do neither.
+#[cold]
+fn stop<'g>(flow: Flow, stack: Stack<'g>, at: usize, passed: &mut Passed<'g>) -> Result<Verdict, Stack<'g>> {
+    match flow {
+        Flow::Respond(reply) => {
+            passed.split(stack, at);
+            Ok(Verdict::Reply(reply))
+        }
+        Flow::Dispatch(dispatch) => {
+            passed.split(stack, at + 1);
+            Ok(Verdict::Dispatch(dispatch))
+        }
+        Flow::Await | Flow::Continue | Flow::Gather(_) => Err(passed.split(stack, at)),
+    }
 }
 
 pub(crate) async fn inward_waiting<'g>(
@@ -77,19 +86,13 @@ impl<'g> Passed<'g> {
         self.0.is_empty()
     }
 
-    /// Takes the last one.
-    pub(crate) fn pop(&mut self) -> Option<&'g Arc<dyn Middleware>> {
-        while let Some(stack) = self.0.last_mut() {
-            if let Some((last, before)) = stack.split_last() {
-                *stack = before;
-                return Some(last);
-            }
-            self.0.pop();
-        }
-        None
+    /// Takes the last stack of it.
+    pub(crate) fn pop(&mut self) -> Option<Stack<'g>> {
+        self.0.pop()
     }
 
-    fn add(&mut self, stack: Stack<'g>) {
+    /// Adds middlewares that follow those that are there.
+    pub(crate) fn add(&mut self, stack: Stack<'g>) {
         if !stack.is_empty() {
             self.0.push(stack);
         }

@@ -1,6 +1,6 @@
 //! One attempt to have a request answered by one server.
 
-use super::body::{Link, UpstreamBody};
+use super::body::{Link, Streamed, UpstreamBody};
 use super::fields::{self, Facts};
 use super::h1::{Asked, Broken, H1, Head};
 use super::h2::{Answered, H2, StreamPlace};
@@ -8,6 +8,7 @@ use super::load::InFlight;
 use super::payload::{BodySlot, Gate, Payload};
 use super::pool::{Lease, Want};
 use super::service::Server;
+use super::timer::Timer;
 use super::tunnel::{Ends, Held, UpstreamTunnel};
 use super::{dial::ClientEnds, names::Names};
 use crate::conn::Interim;
@@ -241,7 +242,8 @@ async fn over_h2(
     fields::check_framing(&mut parts)?;
     let head = Head { status: parts.status, headers: FieldList::from(&parts.headers) };
     let body = Receiving::new(recv, &parts.headers);
-    let body = UpstreamBody::new(Link::H2 { body, _place: place }, load, job.body_idle);
+    let streamed = Streamed { body, timer: Timer::default(), _place: place };
+    let body = UpstreamBody::new(Link::H2(Box::new(streamed)), load, job.body_idle);
     Ok(Said { head, body, tunnel: None })
 }
 

@@ -27,7 +27,6 @@ pub(crate) struct UpstreamBody {
     idle: Duration,
     /// When the pause at hand becomes too long.
     deadline: Option<Instant>,
-    timer: Timer,
 }
 
 /// What carries the body.
@@ -35,16 +34,21 @@ pub(super) enum Link {
     /// Nothing any more: the body is over, or broke.
     Ended,
     H1(Box<H1>, Rc<Pool>),
-    /// Keeps the stream's place until it has ended.
-    H2 {
-        body: Receiving,
-        _place: StreamPlace,
-    },
+    /// Bodies are moved about, so that what is larger than a connection's address is in a box.
+    H2(Box<Streamed>),
+}
+
+/// The body of a stream of HTTP/2.
+pub(super) struct Streamed {
+    pub(super) body: Receiving,
+    pub(super) timer: Timer,
+    /// Kept until it has ended.
+    pub(super) _place: StreamPlace,
 }
 
 impl UpstreamBody {
     pub(super) fn new(link: Link, load: Option<InFlight>, idle: Duration) -> Self {
-        let mut body = Self { link, load, idle, deadline: None, timer: Timer::default() };
+        let mut body = Self { link, load, idle, deadline: None };
         body.settle();
         body
     }
@@ -74,7 +78,7 @@ impl UpstreamBody {
     pub(crate) fn passable(&self) -> u64 {
         match &self.link {
             Link::H1(connection, _) => connection.passable(),
-            Link::H2 { .. } | Link::Ended => 0,
+            Link::H2(_) | Link::Ended => 0,
         }
     }
 
@@ -111,7 +115,8 @@ impl UpstreamBody {
         let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + self.idle);
         match &mut self.link {
             Link::H1(connection, _) => connection.timer.poll(deadline, cx),
-            Link::H2 { .. } | Link::Ended => self.timer.poll(deadline, cx),
+            Link::H2(streamed) => streamed.timer.poll(deadline, cx),
+            Link::Ended => Poll::Pending,
         }
     }
 }
@@ -127,8 +132,8 @@ impl Body for UpstreamBody {
         let this = &mut *self;
         let frame = match &mut this.link {
             Link::H1(connection, _) => connection.poll_body(cx),
-            Link::H2 { body, .. } => {
-                body.poll(cx).map(|frame| frame.map(|frame| frame.map_err(fault::reading_h2_body)))
+            Link::H2(streamed) => {
+                streamed.body.poll(cx).map(|frame| frame.map(|frame| frame.map_err(fault::reading_h2_body)))
             }
             Link::Ended => Poll::Ready(None),
         };
@@ -150,7 +155,7 @@ impl Body for UpstreamBody {
         match &self.link {
             Link::Ended => true,
             Link::H1(connection, _) => connection.is_end_of_body(),
-            Link::H2 { body, .. } => body.is_ended(),
+            Link::H2(streamed) => streamed.body.is_ended(),
         }
     }
 
@@ -160,7 +165,7 @@ impl Body for UpstreamBody {
             Link::H1(connection, _) => {
                 connection.body_length().map_or_else(SizeHint::default, SizeHint::with_exact)
             }
-            Link::H2 { body, .. } => body.length().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Link::H2(streamed) => streamed.body.length().map_or_else(SizeHint::default, SizeHint::with_exact),
         }
     }
 }

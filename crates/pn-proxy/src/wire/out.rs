@@ -105,6 +105,9 @@ impl Out {
     }
 
     fn give_piece(&mut self, stream: &mut impl DataStream) -> bool {
+        if self.piece.is_empty() && self.tail.is_empty() {
+            return true;
+        }
         let bytes = self.piece.len() as u64;
         if let Err(piece) = stream.queue_send(std::mem::take(&mut self.piece)) {
             self.piece = piece;

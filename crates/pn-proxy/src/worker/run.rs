@@ -15,6 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
@@ -56,9 +57,19 @@ impl Start {
         let (commands, inbox) = mpsc::unbounded_channel();
         let thread = std::thread::Builder::new()
             .name(format!("worker-{}", self.index))
-            .spawn(move || LocalSet::new().block_on(&runtime, self.run(inbox)))
+            .spawn(move || self.run_on(&runtime, inbox))
             .map_err(StartError::Thread)?;
         Ok((commands, thread))
+    }
+
+    /// In a task of its own: what the thread itself waits for is polled whenever any task was woken.
+    fn run_on(self, runtime: &Runtime, inbox: mpsc::UnboundedReceiver<Command>) {
+        let local = LocalSet::new();
+        let running = local.spawn_local(self.run(inbox));
+        let ended = local.block_on(runtime, running);
+        if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+            std::panic::resume_unwind(panic);
+        }
     }
 
     async fn run(self, mut inbox: mpsc::UnboundedReceiver<Command>) {

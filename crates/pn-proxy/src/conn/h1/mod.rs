@@ -22,7 +22,7 @@ use pn_model::limits::TARGET_BYTES;
 use pn_model::listener::ListenerLimits;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use wire::Wire;
@@ -125,14 +125,17 @@ impl Talk {
     /// Serves one request, to the moment at which the next may come. `None` when the client has gone meanwhile, or the
     /// response broke.
     async fn exchange(&self, asked: Asked) -> Option<Turn> {
-        let reply = match asked {
+        let mut reply = match asked {
             Asked::Refused(error) => {
                 self.wire.borrow_mut().state.refuse();
                 refuse(&self.conn, &error)
             }
             Asked::Request(request, target) => self.served(request, &target).await?,
         };
-        if !self.respond(reply).await {
+        let written = self.respond(&mut reply).await;
+        // With its body the exchange is over.
+        drop(reply);
+        if !written {
             return None;
         }
         Some(self.settle().await)
@@ -151,13 +154,13 @@ impl Talk {
     }
 
     /// Writes a response. `false` when the connection broke, or the response did.
-    async fn respond(&self, reply: Reply) -> bool {
-        let Reply { status, headers, body } = reply;
+    async fn respond(&self, reply: &mut Reply) -> bool {
         if self.closing.get() || self.conn.closes() {
             self.wire.borrow_mut().state.close_after();
         }
-        let mut body = pin!(body);
-        let mut writing = response::Writing::begin(&mut self.wire.borrow_mut(), status, headers, &body);
+        let headers = std::mem::take(&mut reply.headers);
+        let mut body = Pin::new(&mut reply.body);
+        let mut writing = response::Writing::begin(&mut self.wire.borrow_mut(), reply.status, headers, &body);
         poll_fn(|cx| {
             let mut wire = self.wire.borrow_mut();
             if let Poll::Ready(done) = writing.poll(&mut wire, body.as_mut(), cx) {

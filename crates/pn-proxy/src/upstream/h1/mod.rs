@@ -51,6 +51,8 @@ pub(super) struct H1 {
     trailers: Option<Box<http::HeaderMap>>,
     /// The server has closed its side, or the connection broke.
     ended: bool,
+    /// Nothing had come when it was last looked, and the bell rings when something does.
+    quiet: bool,
     bell: Arc<Bell>,
     /// Rings the bell.
     waker: Waker,
@@ -94,6 +96,7 @@ impl H1 {
             length: Some(0),
             trailers: None,
             ended: false,
+            quiet: false,
             waker: Waker::from(Arc::clone(&bell)),
             bell,
             timer: Timer::default(),
@@ -245,6 +248,7 @@ impl H1 {
         silent: &mut bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Head, ProxyError>> {
+        self.quiet &= !self.bell.rang();
         self.bell.serve(cx.waker());
         if let Poll::Ready(Err(error)) = self.poll_send() {
             return Poll::Ready(Err(error));
@@ -255,6 +259,9 @@ impl H1 {
             }
             if self.ended {
                 return Poll::Ready(Err(ProxyError::new(ErrorKind::ConnectionTerminated)));
+            }
+            if self.quiet {
+                return Poll::Pending;
             }
             match ready!(self.poll_fill(WITH_HEAD)) {
                 Ok(()) => *silent &= self.input.is_empty(),
@@ -377,6 +384,7 @@ impl H1 {
             Link::Whole(stream) => self.input.poll_fill(stream, most, &mut cx),
             Link::Split(stream) => self.input.poll_fill(&mut *stream.borrow_mut(), most, &mut cx),
         };
+        self.quiet = read.is_pending();
         let more = ready!(read).inspect_err(|_| self.ended = true)?;
         self.ended |= !more;
         Poll::Ready(Ok(()))
