@@ -162,7 +162,7 @@ impl Drop for Rig {
 }
 
 fn free() -> SocketAddr {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
+    SocketAddr::from(([127, 0, 0, 1], pn_testkit::free_port()))
 }
 
 fn model(address: &AdminAddress, history: u32) -> Model {

@@ -145,7 +145,7 @@ fn text(body: &str, [web, secure, admin]: [SocketAddr; 3]) -> String {
 }
 
 fn free() -> SocketAddr {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
+    SocketAddr::from(([127, 0, 0, 1], pn_testkit::free_port()))
 }
 
 fn ask(to: SocketAddr, request: &str) -> String {

@@ -4,7 +4,7 @@ use super::world::{GET, World, listener, site};
 use crate::PlaneOptions;
 use pn_model::Listener;
 use pn_model::listener::BindAddress;
-use pn_testkit::{Authority, RawClient, TlsOptions, wait_until};
+use pn_testkit::{Authority, RawClient, TlsOptions, free_port, wait_until};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn at(name: &str, address: SocketAddr) -> Listener {
 
 /// An address at which nobody listens, and of which this process has no trace.
 fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    SocketAddr::from(([127, 0, 0, 1], free_port()))
 }
 
 fn refused(address: SocketAddr) -> bool {

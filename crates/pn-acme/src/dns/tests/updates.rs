@@ -1,8 +1,8 @@
 //! RFC 2136 and TSIG: values come and go one by one, and each refusal says what to do.
 
-use std::net::TcpListener;
+use std::net::SocketAddr;
 
-use pn_testkit::Folder;
+use pn_testkit::{Folder, free_port};
 
 use super::super::DnsError;
 use super::*;
@@ -132,7 +132,7 @@ fn a_secondary_is_told_from_a_primary() {
 
 #[test]
 fn a_server_that_is_not_there_is_named() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let error = run(rfc2136(nobody).append(&record(FQDN, "value"))).unwrap_err();
     assert!(matches!(&error, DnsError::Unreachable { server, .. } if *server == nobody), "{error}");
 }
