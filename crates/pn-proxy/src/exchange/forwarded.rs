@@ -167,7 +167,10 @@ impl Words {
         let mut fields = FieldList::new();
         fields.append(&FOR, &address);
         fields.append(&FORWARDED, &forwarded);
-        fields.append(&HOST, host);
+        // HTTP/1.0 may go without one.
+        if !host.is_empty() {
+            fields.append(&HOST, host);
+        }
         fields.append(&PORT, &text(&port.to_string()));
         fields.append(&REAL_IP, &address);
         fields.append(&PROTO, &HeaderValue::from_static(scheme.as_str()));
@@ -185,8 +188,10 @@ impl Words {
             extend(headers, &name, self.value(&name));
         }
         for name in [HOST, PORT] {
-            if headers.get(&name).is_none() {
-                headers.append(&name, &self.value(&name));
+            if headers.get(&name).is_none()
+                && let Some(value) = self.fields.get(&name)
+            {
+                headers.append(&name, &value.to_header());
             }
         }
         headers.insert(&REAL_IP, &text(&client.ip.to_string()));
@@ -379,6 +384,18 @@ mod tests {
             assert_eq!(map.named(name).next().unwrap(), expected, "{name}");
         }
         assert_eq!(map.named("via").collect::<Vec<_>>(), ["1.1 cdn", "2.0 proxy-now"]);
+    }
+
+    #[test]
+    fn a_request_without_host_is_told_of_without() {
+        for trusted in [vec![], vec!["10.0.0.0/8".parse().unwrap()]] {
+            let mut map = headers(&[]);
+            let peer = "10.0.0.1".parse().unwrap();
+            let who = believe(&mut map, peer, false, &trusted);
+            tell(&mut map, &Told::default(), who, peer, &text(""), None, Version::HTTP_10);
+            assert_eq!(map.named("x-forwarded-host").count(), 0, "{trusted:?}");
+            assert_eq!(map.named("forwarded").next().unwrap(), "for=10.0.0.1;proto=http");
+        }
     }
 
     #[test]
