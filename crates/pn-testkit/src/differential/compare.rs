@@ -19,7 +19,7 @@ pub enum Kind {
     Stricter,
     /// The other way round.
     Laxer,
-    /// The upstream is asked for another target.
+    /// The upstream is asked for another target; its trailers may be others too.
     Target,
     /// The upstream sees another request otherwise.
     Request,
@@ -75,9 +75,10 @@ fn asked(own: &Told, oracle: &Told) -> Option<Difference> {
         if mine != theirs {
             let (mut same, mut target) = (mine.clone(), mine.clone());
             (same.4, target.1) = (theirs.4.clone(), theirs.1);
+            let both = (same.0, target.1, same.2.clone(), same.3.clone(), same.4.clone());
             let kind = match &theirs {
                 theirs if *theirs == same => Kind::Trailers,
-                theirs if *theirs == target => Kind::Target,
+                theirs if *theirs == target || *theirs == both => Kind::Target,
                 _ => Kind::Request,
             };
             return Some(Difference { kind, what: format!("{mine:?}\n not {theirs:?}") });

@@ -135,7 +135,11 @@ fn strip(headers: &mut HeaderMap, upgrade: Option<HeaderValue>) {
 
 /// What `Connection` lists.
 fn listed(headers: &HeaderMap) -> Vec<String> {
-    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let names = values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase());
-    names.filter(|name| HeaderName::try_from(name.as_str()).is_ok()).collect()
+    let mut names = Vec::new();
+    for value in headers.get_all(CONNECTION) {
+        // A byte that is none of a name spoils that name alone.
+        let value = String::from_utf8_lossy(value.as_bytes());
+        names.extend(value.split(',').map(|name| name.trim().to_ascii_lowercase()));
+    }
+    names.into_iter().filter(|name| HeaderName::try_from(name.as_str()).is_ok()).collect()
 }

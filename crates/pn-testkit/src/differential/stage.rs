@@ -1,6 +1,7 @@
 //! A proxy and the oracle, each with an origin of its own, and what both sides of each see of some bytes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::oracle;
@@ -12,6 +13,10 @@ use crate::wait::PATIENCE;
 
 /// An answer that has not come by then does not come.
 const LATE: Duration = Duration::from_secs(5);
+
+/// Whoever asks has an address of its own, by which the upstream is told who it was: a request that the proxy gave up may
+/// get there while the next is asked.
+static ASKED: AtomicU32 = AtomicU32::new(0);
 
 /// What one proxy made of a client's bytes.
 #[derive(Debug, Clone, Default)]
@@ -59,9 +64,8 @@ impl Stage {
 
 /// A proxy may take a client for gone that closes its side: `wanted` answers are waited for before that is done.
 fn ask(proxy: SocketAddr, origin: &Recorder, bytes: &[u8], wanted: Option<usize>) -> Told {
-    // Of a request that was given up, a rest may have come since.
-    origin.take();
-    let mut client = RawClient::connect(proxy);
+    let own = source();
+    let mut client = RawClient::connect_from(own, proxy);
     client.send(bytes);
     let mut found = Vec::new();
     while wanted.is_some_and(|wanted| finals(&found) < wanted)
@@ -77,7 +81,16 @@ fn ask(proxy: SocketAddr, origin: &Recorder, bytes: &[u8], wanted: Option<usize>
     {
         last.cut = true;
     }
-    Told { asked: origin.take(), answers: found }
+    let mut asked = origin.take();
+    // The oracle gives up nothing, and says nothing of who asked.
+    asked.retain(|seen| wanted.is_none() || seen.header("x-forwarded-for") == [own.to_string()]);
+    Told { asked, answers: found }
+}
+
+/// The next address of 127.1.0.0/16.
+fn source() -> IpAddr {
+    let [.., high, low] = ASKED.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    Ipv4Addr::new(127, 1, high, low).into()
 }
 
 fn finals(answers: &[Answer]) -> usize {
