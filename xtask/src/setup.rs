@@ -21,6 +21,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     ("named", "bind9"),
     ("pebble", "pebble"),
+    ("faketime", "faketime"),
     ("setpriv", "util-linux"),
     // `bench gate` counts instructions with it.
     ("valgrind", "valgrind"),

@@ -7,6 +7,9 @@
     reason = "a helper of tests fails as a test does: by a panic that names what was seen"
 )]
 
+mod acme2certifier;
+mod alone;
+mod caddy;
 mod certificates;
 mod folder;
 mod http1;
@@ -31,6 +34,9 @@ mod wait;
 pub mod differential;
 pub mod h2;
 
+pub use acme2certifier::Acme2Certifier;
+pub use alone::alone;
+pub use caddy::Caddy;
 pub use certificates::{Authority, Identity, Lifetime};
 pub use folder::Folder;
 pub use http1::{RawResponse, parse_response};
@@ -42,7 +48,7 @@ pub use pebble::{Pebble, PebbleOptions};
 pub use port::{DeafPort, free_port};
 pub use process::{Finished, Peer, Signal, find_program};
 pub use proxy::{Proxy, Reload, Setup};
-pub use python::{python, python_server};
+pub use python::{python, python_server, venv_program};
 pub use raw::{End, RawClient};
 pub use raw_origin::{RawOrigin, Wire};
 pub use seen::{Seen, read_request, read_request_after, requests};

@@ -1,11 +1,12 @@
 //! A real BIND as a name server whose zones take dynamic updates.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;
 
 use crate::folder::Folder;
 use crate::port::free_port;
 use crate::process::{Peer, find_program};
+use crate::wait::PATIENCE;
 
 /// A running named. Dropping it ends it.
 #[derive(Debug)]
@@ -26,10 +27,16 @@ impl Named {
     /// Starts it as the primary of these zones, each with the records given beside those that every zone has.
     #[track_caller]
     pub fn start(zones: &[(&str, &str)]) -> Self {
+        Self::start_at(free_port(), zones)
+    }
+
+    /// The same at a port of its own.
+    #[track_caller]
+    pub fn start_at(port: u16, zones: &[(&str, &str)]) -> Self {
         let folder = Folder::new();
         let primary = |(zone, records): &(&str, &str)| Self::primary(&folder, zone, records, Self::POLICY);
         let statements: String = zones.iter().map(primary).collect();
-        Self::start_in(folder, &statements)
+        Self::serve(folder, port, &statements)
     }
 
     /// Writes the file of a zone and returns its statement.
@@ -46,7 +53,11 @@ impl Named {
     /// Starts it with these statements; `<dir>` stands for its folder.
     #[track_caller]
     pub fn start_in(folder: Folder, statements: &str) -> Self {
-        let port = free_port();
+        Self::serve(folder, free_port(), statements)
+    }
+
+    #[track_caller]
+    fn serve(folder: Folder, port: u16, statements: &str) -> Self {
         let dir = folder.path().display().to_string();
         let statements = statements.replace("<dir>", &dir);
         // It listens only on addresses that an interface has, of which 127.0.0.1 is sure.
@@ -69,6 +80,26 @@ impl Named {
 
     pub fn addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many records of this type (RFC 1035 section 3.2.2) it has at a name.
+    #[track_caller]
+    pub fn count(&self, name: &str, kind: u16) -> u16 {
+        let mut query = vec![0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        for label in name.split('.') {
+            query.push(u8::try_from(label.len()).expect("a label"));
+            query.extend(label.as_bytes());
+        }
+        query.push(0);
+        query.extend(kind.to_be_bytes());
+        query.extend([0, 1]);
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        socket.send_to(&query, self.address).expect("a question");
+        let mut answer = [0; 512];
+        socket.recv(&mut answer).unwrap_or_else(|error| panic!("no answer: {error}; {:?}", self.peer));
+        // RFC 1035 section 4.1.1: ANCOUNT.
+        u16::from_be_bytes([answer[6], answer[7]])
     }
 
     pub fn peer(&self) -> &Peer {

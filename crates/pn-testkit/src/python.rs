@@ -35,13 +35,23 @@ pub fn python_server(name: &str, arguments: &[&str]) -> (Peer, SocketAddr) {
     (peer, SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
-/// The same folder that `cargo xtask setup` installs into.
+/// A program that comes as a Python package: Caddy and Traefik.
+#[track_caller]
+pub fn venv_program(name: &str) -> PathBuf {
+    let program = venv().join("bin").join(name);
+    assert!(program.exists(), "{} is not there: cargo xtask setup", program.display());
+    program
+}
+
 fn interpreter() -> PathBuf {
+    venv_program("python")
+}
+
+/// The same folder that `cargo xtask setup` installs into.
+fn venv() -> PathBuf {
     let cache = env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let cache = cache.or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
-    let python = cache.expect("XDG_CACHE_HOME or HOME").join("proxy-now/venv/bin/python");
-    assert!(python.exists(), "{} is not there: cargo xtask setup", python.display());
-    python
+    cache.expect("XDG_CACHE_HOME or HOME").join("proxy-now/venv")
 }
 
 #[cfg(test)]

@@ -62,6 +62,24 @@ impl Setup {
         self
     }
 
+    /// A clock that is ahead or behind by so much, such as `+61d` or `-10y`, as libfaketime reads it. Time goes by as
+    /// ever.
+    #[must_use]
+    pub fn clock(self, offset: &str) -> Self {
+        self.faked("FAKETIME", offset)
+    }
+
+    /// The same, from a file that may change: it is read again each second.
+    #[must_use]
+    pub fn clock_of(self, file: &Path) -> Self {
+        self.faked("FAKETIME_TIMESTAMP_FILE", &file.display().to_string()).env("FAKETIME_CACHE_DURATION", "1")
+    }
+
+    fn faked(self, name: &str, value: &str) -> Self {
+        let library = preloaded("faketime/libfaketime.so.1");
+        self.env("LD_PRELOAD", &library).env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env(name, value)
+    }
+
     /// One more argument of `proxy-now run`.
     #[must_use]
     pub fn arg(mut self, argument: &str) -> Self {
@@ -198,6 +216,13 @@ impl Default for Setup {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Debian's folders of libraries are named for the machine's architecture.
+fn preloaded(name: &str) -> String {
+    let folders = std::fs::read_dir("/usr/lib").expect("/usr/lib").flatten();
+    let found = folders.map(|folder| folder.path().join(name)).find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("{name} is not installed: cargo xtask setup")).display().to_string()
 }
 
 /// Adds the admin address and a state folder unless the text has its own.

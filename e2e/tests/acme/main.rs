@@ -1,0 +1,10 @@
+//! Certificates of real ACME servers (pebble, acme2certifier, Caddy), from a clean machine: obtained by each challenge,
+//! served to real clients, renewed, kept over restarts, shared by processes, taken over from Traefik; and what is served
+//! and told while a CA, a name server or a disk does not do its part.
+#![expect(clippy::expect_used, clippy::panic, reason = "a step of a test fails as the test does")]
+
+mod challenges;
+mod fallback;
+mod place;
+mod renewal_info;
+mod wildcard;

@@ -1,0 +1,137 @@
+//! Where a proxy that gets certificates stands: its ports, its state, and visitors who trust nobody but the CA.
+
+use std::path::Path;
+
+use pn_testkit::{
+    Authority, Finished, Folder, Pebble, PebbleOptions, Proxy, Setup, curl, free_port, wait_until,
+};
+
+/// Two listeners, and sites on both.
+pub(crate) const LISTENERS: &str = r#"
+[runtime]
+state-dir = "<state>"
+
+[listeners.web]
+address = "127.0.0.1:<http>"
+
+[listeners.secure]
+address = "127.0.0.1:<tls>"
+tls = true
+
+[defaults.sites]
+listeners = ["web", "secure"]
+"#;
+
+/// The same with an issuer of two lines at most, beside a first site.
+pub(crate) fn config(more: &str) -> String {
+    format!(
+        "{LISTENERS}
+[issuers.main.acme]
+directory = \"<directory>\"
+{more}
+
+[sites.\"a.proxy.example\"]
+respond = {{ body = \"a\" }}
+"
+    )
+}
+
+pub(crate) struct Place {
+    pub(crate) http: u16,
+    pub(crate) tls: u16,
+    /// The state directory, and the root of what the CA issues.
+    pub(crate) folder: Folder,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self { http: free_port(), tls: free_port(), folder: Folder::new() }
+    }
+
+    /// At the ports where CAs look; for tests that are alone.
+    pub(crate) fn usual() -> Self {
+        Self { http: 80, tls: 443, folder: Folder::new() }
+    }
+
+    /// A pebble that looks for challenges here.
+    #[track_caller]
+    pub(crate) fn pebble(&self, options: PebbleOptions) -> Pebble {
+        let ports = PebbleOptions { http_port: Some(self.http), tls_port: Some(self.tls), ..options };
+        let pebble = Pebble::start(&ports);
+        self.trust(&pebble.root());
+        pebble
+    }
+
+    /// Visitors trust this root, in PEM, and no other.
+    pub(crate) fn trust(&self, root: &str) {
+        self.folder.write("root.pem", root);
+    }
+
+    pub(crate) fn state(&self) -> std::path::PathBuf {
+        self.folder.join("state")
+    }
+
+    /// A proxy whose system trusts the CA's directory.
+    pub(crate) fn setup(&self, directory: &str, authority: &Authority) -> Setup {
+        let setup = Proxy::setup().set("http", self.http).set("tls", self.tls);
+        let setup = setup.set("state", self.state().display()).set("directory", directory);
+        setup.env("SSL_CERT_FILE", &authority.root().display().to_string())
+    }
+
+    /// What a client that trusts nobody but the CA gets.
+    pub(crate) fn visit(&self, host: &str, protocol: &str) -> Finished {
+        let root = self.folder.join("root.pem").display().to_string();
+        self.visit_trusting(&root, host, protocol)
+    }
+
+    pub(crate) fn visit_trusting(&self, root: &str, host: &str, protocol: &str) -> Finished {
+        let resolve = format!("{host}:{}:127.0.0.1", self.tls);
+        let url = format!("https://{host}:{}/", self.tls);
+        curl(&["--cacert", root, "--resolve", &resolve, protocol, "-w", " %{http_version}", &url])
+    }
+
+    /// Waits until so many certificates were obtained, and clients of both protocols verify what this host is served
+    /// with.
+    #[track_caller]
+    pub(crate) fn wait_until_served(&self, proxy: &Proxy, host: &str, body: &str) {
+        proxy.peer().wait_for_log("certificate obtained");
+        let expected = format!("{body} 1.1");
+        let mut came = None;
+        let mut visited = || {
+            let visit = came.insert(self.visit(host, "--http1.1"));
+            assert!(proxy.peer().is_running(), "{}", proxy.log());
+            visit.status.success() && visit.stdout == expected
+        };
+        wait_until(&format!("{host} to be served with a certificate of the CA"), &mut visited);
+        assert_eq!(self.visit(host, "--http2").expect_success(), format!("{body} 2"), "{}", proxy.log());
+    }
+}
+
+pub(crate) fn obtained(proxy: &Proxy) -> usize {
+    proxy.log().matches("certificate obtained").count()
+}
+
+/// The one record of this kind in a state directory, such as `certificates` or `schedule`.
+#[track_caller]
+pub(crate) fn record(state: &Path, kind: &str) -> serde_json::Value {
+    let found = records(state, kind);
+    let [record] = found.as_slice() else { panic!("{kind}: {found:#?}") };
+    record.clone()
+}
+
+pub(crate) fn records(state: &Path, kind: &str) -> Vec<serde_json::Value> {
+    let mut folders = vec![state.join("certificates").join(kind)];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            match path.is_dir() {
+                true => folders.push(path),
+                false => {
+                    found.extend(std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()))
+                }
+            }
+        }
+    }
+    found
+}
