@@ -24,7 +24,7 @@ pub use context::{RequestContext, ResponseContext};
 pub use error::{ErrorKind, ProxyError, Side};
 pub use factory::{BuildContext, BuildError, Factories, MiddlewareFactory};
 pub use graph::{CompileError, Compiled, RouterGraph, compile};
-pub use middleware::{Dispatch, Env, Flow, LocalFuture, Middleware, Stack};
+pub use middleware::{Dispatch, Env, Flow, LocalFuture, Middleware, Stack, Stacked};
 pub use plane::{DataPlane, PrepareError, PrepareWarning, Prepared};
 pub use publish::{Current, Generation, GraphPublisher, GraphReader, GraphSource};
 pub use reply::Reply;

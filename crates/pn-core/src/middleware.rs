@@ -18,7 +18,21 @@ pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// The middlewares of a listener, a route or a service, in the order in which requests meet them. Built by
 /// `compile()`, never per request.
-pub type Stack = Box<[Arc<dyn Middleware>]>;
+pub type Stack = Box<[Stacked]>;
+
+/// A middleware in its place, and what need not be asked of it for each request.
+#[derive(Debug, Clone)]
+pub struct Stacked {
+    pub middleware: Arc<dyn Middleware>,
+    /// Its `on_response` is to be called.
+    pub hears_responses: bool,
+}
+
+impl From<Arc<dyn Middleware>> for Stacked {
+    fn from(middleware: Arc<dyn Middleware>) -> Self {
+        Self { hears_responses: middleware.hears_responses(), middleware }
+    }
+}
 
 /// One middleware of a graph, shared by every request and worker.
 ///
@@ -28,6 +42,12 @@ pub trait Middleware: Send + Sync + Debug {
     fn on_request(&self, cx: &mut RequestContext, env: &dyn Env) -> Flow {
         let _ = (cx, env);
         Flow::Continue
+    }
+
+    /// Whether `on_response` does anything. Asked once, when the graph is built; a request whose middlewares all say no
+    /// has no way out to go.
+    fn hears_responses(&self) -> bool {
+        true
     }
 
     fn on_response(&self, cx: &mut ResponseContext, env: &dyn Env) -> Flow {

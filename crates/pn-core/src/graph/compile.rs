@@ -6,7 +6,7 @@ use super::nodes::{
     SiteNode, SiteTls, SplitNode, SplitTarget,
 };
 use crate::factory::{BuildContext, Factories};
-use crate::middleware::{Middleware, Stack};
+use crate::middleware::{Middleware, Stack, Stacked};
 use crate::router::{RouteError, RouteSpec, Router, SiteSpec};
 use crate::state::{BalanceState, ServerState, StateDraft, StateKey, StateRegistry};
 use ahash::{HashMap, HashSet};
@@ -178,7 +178,7 @@ impl Compiler<'_> {
     fn stack(&mut self, names: &[MiddlewareName], at: &NodePath) -> Stack {
         let mut stack = Vec::new();
         for name in names {
-            stack.extend(self.middleware(name, at, 0).unwrap_or_default());
+            stack.extend(self.middleware(name, at, 0).unwrap_or_default().into_iter().map(Stacked::from));
         }
         if stack.len() > limits::STACK {
             self.error(

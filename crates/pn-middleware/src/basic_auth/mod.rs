@@ -59,6 +59,10 @@ pub(crate) fn build(spec: &BasicAuth, cx: &mut BuildContext<'_>) -> Built {
 }
 
 impl Middleware for Basic {
+    fn hears_responses(&self) -> bool {
+        false
+    }
+
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         let Some(given) = credentials(cx) else { return self.refuse() };
         if self.known.has(&given) && self.users.has(&given.user) {

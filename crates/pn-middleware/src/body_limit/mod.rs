@@ -21,6 +21,10 @@ pub(crate) fn build(bytes: u64) -> Built {
 }
 
 impl Middleware for BodyLimit {
+    fn hears_responses(&self) -> bool {
+        false
+    }
+
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         let declared = cx.header(&CONTENT_LENGTH).and_then(|length| length.to_str()?.parse::<u64>().ok());
         match declared {

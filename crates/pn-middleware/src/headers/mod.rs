@@ -39,6 +39,10 @@ impl Middleware for EditHeaders {
         Flow::Continue
     }
 
+    fn hears_responses(&self) -> bool {
+        !self.response.is_empty()
+    }
+
     fn on_response(&self, cx: &mut ResponseContext, _env: &dyn Env) -> Flow {
         for edit in &self.response {
             match edit {

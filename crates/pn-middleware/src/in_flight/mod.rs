@@ -48,6 +48,10 @@ fn too_many() -> Flow {
 }
 
 impl Middleware for InFlight {
+    fn hears_responses(&self) -> bool {
+        false
+    }
+
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         let key = self.keyer.key(cx, &self.counted.seed);
         let Some(at) = self.counted.counts.enter(key, self.most) else {

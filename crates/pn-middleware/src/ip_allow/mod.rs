@@ -36,6 +36,10 @@ pub(crate) fn build(spec: &IpAllow) -> Built {
 }
 
 impl Middleware for Allow {
+    fn hears_responses(&self) -> bool {
+        false
+    }
+
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         let client = if self.depth == 0 { Some(cx.client_ip()) } else { self.by_depth(cx) };
         if client.is_some_and(|ip| self.holds(ip)) {

@@ -28,6 +28,10 @@ pub(crate) fn build(spec: &PassClientCert) -> Built {
 }
 
 impl Middleware for Pass {
+    fn hears_responses(&self) -> bool {
+        false
+    }
+
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         for name in [CLIENT_CERT, CHAIN, PEM, INFO] {
             cx.remove_header(&name);

@@ -44,6 +44,10 @@ pub(crate) fn add(prefix: &str) -> Built {
 }
 
 impl Middleware for StripPrefix {
+    fn hears_responses(&self) -> bool {
+        false
+    }
+
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         let found = self.0.iter().find(|prefix| cx.strip_path(&prefix.text));
         if let Some(told) = found.and_then(|prefix| prefix.told.as_ref()) {
@@ -62,6 +66,10 @@ impl Prefix {
 }
 
 impl Middleware for StripPrefixRegex {
+    fn hears_responses(&self) -> bool {
+        false
+    }
+
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         let path = cx.path();
         let found = self.0.iter().find_map(|regex| regex.find(path).filter(|found| found.start() == 0));
@@ -74,6 +82,10 @@ impl Middleware for StripPrefixRegex {
 }
 
 impl Middleware for AddPrefix {
+    fn hears_responses(&self) -> bool {
+        false
+    }
+
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         let path = format!("{}{}", self.0, cx.path());
         set_path(cx, &path)

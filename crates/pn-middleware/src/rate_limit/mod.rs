@@ -49,6 +49,10 @@ impl Buckets {
 }
 
 impl Middleware for Limit {
+    fn hears_responses(&self) -> bool {
+        false
+    }
+
     fn on_request(&self, cx: &mut RequestContext, env: &dyn Env) -> Flow {
         let key = self.keyer.key(cx, &self.buckets.seed);
         match self.pace.take(&self.buckets.full_at.slot(key).value, env.now()) {

@@ -38,6 +38,10 @@ pub(crate) fn regex(regex: &str, replacement: &str, permanent: bool) -> Built {
 }
 
 impl Middleware for RedirectScheme {
+    fn hears_responses(&self) -> bool {
+        false
+    }
+
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         if cx.scheme().as_str() == self.scheme {
             return Flow::Continue;
@@ -50,6 +54,10 @@ impl Middleware for RedirectScheme {
 }
 
 impl Middleware for RedirectRegex {
+    fn hears_responses(&self) -> bool {
+        false
+    }
+
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         let url = cx.url();
         if !self.regex.is_match(&url) {

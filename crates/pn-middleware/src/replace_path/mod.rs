@@ -29,12 +29,20 @@ pub(crate) fn build_regex(regex: &str, replacement: &str) -> Built {
 }
 
 impl Middleware for ReplacePath {
+    fn hears_responses(&self) -> bool {
+        false
+    }
+
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         replace(cx, &self.0)
     }
 }
 
 impl Middleware for ReplacePathRegex {
+    fn hears_responses(&self) -> bool {
+        false
+    }
+
     fn on_request(&self, cx: &mut RequestContext, _env: &dyn Env) -> Flow {
         if !self.regex.is_match(cx.path()) {
             return Flow::Continue;

@@ -151,7 +151,7 @@ impl Rig {
     }
 
     fn middleware(&self) -> Arc<dyn Middleware> {
-        Arc::clone(&self.publisher.current().graph().routes()[0].stack[0])
+        Arc::clone(&self.publisher.current().graph().routes()[0].stack[0].middleware)
     }
 }
 

@@ -12,7 +12,7 @@ use http::{Method, Version};
 use pn_core::context::{FieldList, RequestHead};
 use pn_core::{
     BodyFilter, Dispatch, Env, ErrorKind, Flow, Middleware, ProxyError, Reply, RequestContext,
-    ResponseContext,
+    ResponseContext, Stacked,
 };
 use std::rc::Rc;
 use std::sync::Arc;
@@ -65,8 +65,11 @@ impl<'s> Outward<'s> {
     /// Runs what is left of them as far as each is done at once.
     fn go<'g>(&mut self, passed: &mut Passed<'g>, env: &ExchangeEnv) -> Option<Pause<'g>> {
         while let Some(mut stack) = passed.pop() {
-            while let [before @ .., middleware] = stack {
+            while let [before @ .., Stacked { middleware, hears_responses }] = stack {
                 stack = before;
+                if !hears_responses {
+                    continue;
+                }
                 let flow = middleware.on_response(&mut self.context, env as &dyn Env);
                 if matches!(flow, Flow::Continue) {
                     continue;

@@ -2,14 +2,14 @@
 //! that waits on, the rest goes on in a future of its own.
 
 use super::env::ExchangeEnv;
-use pn_core::{Dispatch, Env, Flow, Middleware, Reply, RequestContext};
+use pn_core::{Dispatch, Env, Flow, Reply, RequestContext, Stacked};
 use smallvec::SmallVec;
-use std::sync::Arc;
 
 /// Middlewares of a graph in their order: a stack, or a part of one.
-pub(crate) type Stack<'g> = &'g [Arc<dyn Middleware>];
+pub(crate) type Stack<'g> = &'g [Stacked];
 
-/// The middlewares that a request passed, in that order: of each stack as many as it did.
+/// The middlewares that a request passed, in that order: of each stack as many as it did, where any of them hears
+/// responses.
 #[derive(Default)]
 pub(crate) struct Passed<'g>(SmallVec<[Stack<'g>; 3]>);
 
@@ -29,8 +29,8 @@ pub(crate) fn inward<'g>(
     passed: &mut Passed<'g>,
 ) -> Result<Verdict, Stack<'g>> {
     let mut rest = stack;
-    while let [middleware, behind @ ..] = rest {
-        let flow = middleware.on_request(cx, env as &dyn Env);
+    while let [first, behind @ ..] = rest {
+        let flow = first.middleware.on_request(cx, env as &dyn Env);
         if !matches!(flow, Flow::Continue | Flow::Gather(_)) {
             return stop(flow, stack, stack.len() - rest.len(), passed);
         }
@@ -64,7 +64,7 @@ pub(crate) async fn inward_waiting<'g>(
 ) -> Verdict {
     while let [waiting, ..] = rest {
         env.wait();
-        let (back, flow) = waiting.resume_request(cx.take(), env).await;
+        let (back, flow) = waiting.middleware.resume_request(cx.take(), env).await;
         *cx = back;
         if let Flow::Respond(reply) = flow {
             return Verdict::Reply(reply);
@@ -93,7 +93,7 @@ impl<'g> Passed<'g> {
 
     /// Adds middlewares that follow those that are there.
     pub(crate) fn add(&mut self, stack: Stack<'g>) {
-        if !stack.is_empty() {
+        if stack.iter().any(|one| one.hears_responses) {
             self.0.push(stack);
         }
     }
@@ -103,5 +103,36 @@ impl<'g> Passed<'g> {
         let (passed, rest) = stack.split_at_checked(at).unwrap_or((stack, &[]));
         self.add(passed);
         rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pn_core::Middleware;
+    use std::sync::Arc;
+
+    #[derive(Debug)]
+    struct One {
+        hears: bool,
+    }
+
+    impl Middleware for One {
+        fn hears_responses(&self) -> bool {
+            self.hears
+        }
+    }
+
+    #[test]
+    fn a_stack_that_hears_no_response_has_no_way_out() {
+        for (hears, expected) in
+            [(&[][..], true), (&[false, false], true), (&[false, true], false), (&[true, false], false)]
+        {
+            let one = |&hears: &bool| Stacked::from(Arc::new(One { hears }) as Arc<dyn Middleware>);
+            let stack: Vec<Stacked> = hears.iter().map(one).collect();
+            let mut passed = Passed::default();
+            passed.add(&stack);
+            assert_eq!(passed.is_empty(), expected, "{hears:?}");
+        }
     }
 }
