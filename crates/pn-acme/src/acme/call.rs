@@ -43,6 +43,8 @@ pub(crate) enum By<'a> {
 struct Tries {
     bad_nonces: u32,
     others: u32,
+    /// What was lost may have been granted, and is not asked again.
+    once: bool,
 }
 
 impl Line {
@@ -91,6 +93,17 @@ impl Line {
         self.signed(url, &payload.to_string(), by, None).await
     }
 
+    /// The same, but not asked again when its answer is lost: it may have been granted.
+    pub(crate) async fn post_once(
+        &self,
+        url: &str,
+        payload: &serde_json::Value,
+        by: By<'_>,
+    ) -> Result<Answer, AcmeFault> {
+        let tries = Tries { once: true, ..Tries::default() };
+        self.tried(url, &payload.to_string(), by, None, tries).await
+    }
+
     async fn signed(
         &self,
         url: &str,
@@ -98,9 +111,21 @@ impl Line {
         by: By<'_>,
         accept: Option<&'static str>,
     ) -> Result<Answer, AcmeFault> {
-        let mut tries = Tries::default();
+        self.tried(url, payload, by, accept, Tries::default()).await
+    }
+
+    async fn tried(
+        &self,
+        url: &str,
+        payload: &str,
+        by: By<'_>,
+        accept: Option<&'static str>,
+        mut tries: Tries,
+    ) -> Result<Answer, AcmeFault> {
+        // Nonces are had as often as it takes: nothing comes of them.
+        let mut for_nonces = Tries::default();
         loop {
-            let nonce = self.nonce(&mut tries).await?;
+            let nonce = self.nonce(&mut for_nonces).await?;
             let body = Some(self.sign(url, payload, by, &nonce)?);
             let request = HttpRequest { method: HttpMethod::Post, url: url.to_owned(), body, accept };
             let outcome = self.exchange(request).await?;
@@ -175,7 +200,7 @@ impl Line {
                 let after = retry_after(&response, now);
                 (refusal(url, response.status, problem, after), delay_of(response.status, after, now, tries))
             }
-            Err(error) => (lost(url, &error), Some(2 << tries.others)),
+            Err(error) => (lost(url, &error), (!tries.once).then_some(2 << tries.others)),
         };
         match delay.filter(|&delay| tries.others < RETRIES && delay <= PATIENCE) {
             Some(delay) => {

@@ -99,9 +99,10 @@ impl Order {
 
     async fn create(&self, line: &Line, directory: &Directory) -> Result<(String, WireOrder), AcmeFault> {
         let url = &directory.new_order;
-        let mut answer = line.post(url, &self.payload(true), By::Account).await;
+        // A lost answer may have been that of an order: each counts at the CA, so that the next one is for the schedule.
+        let mut answer = line.post_once(url, &self.payload(true), By::Account).await;
         if self.replaces.is_some() && answer.as_ref().is_err_and(may_be_for_replaces) {
-            answer = line.post(url, &self.payload(false), By::Account).await;
+            answer = line.post_once(url, &self.payload(false), By::Account).await;
         }
         let answer = answer.map_err(|fault| self.of_name(fault))?;
         Ok((answer.location()?, self.read(&answer)?))

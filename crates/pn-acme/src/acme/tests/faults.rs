@@ -24,7 +24,7 @@ fn storm(count: u64, policy: impl Fn(&mut Policy)) -> u64 {
         assert!(scene.ca.board.is_empty(), "seed {seed}: something is left presented");
         assert!(scene.now - before < 2_000, "seed {seed}: {} s", scene.now - before);
         assert!(scene.ca.requests - requests < 600, "seed {seed}: {}", scene.ca.requests - requests);
-        assert!(scene.ca.orders.len() <= 4, "seed {seed}: {} orders", scene.ca.orders.len());
+        assert!(scene.ca.orders.len() <= 1, "seed {seed}: {} orders", scene.ca.orders.len());
     }
     obtained
 }
@@ -37,7 +37,8 @@ fn half_of_all_nonces_refused_costs_no_order() {
 #[test]
 fn short_troubles_cost_no_order() {
     assert!(storm(40, |policy| policy.server_errors = 10) >= 38);
-    assert!(storm(40, |policy| policy.unreachable = 10) >= 38);
+    // But where the order itself is not answered: whether there is one is not known, so that the schedule has the word.
+    assert!(storm(40, |policy| policy.unreachable = 10) >= 30);
 }
 
 #[test]
