@@ -47,6 +47,9 @@ pub(super) async fn open(
             (page.record, page.version) = (Some(record), Some(stored.version));
         }
     }
+    if page.facts.held.as_ref().is_some_and(|held| page.facts.tries.ended_with(held)) {
+        page.facts.tries = Tries::default();
+    }
     Ok(page)
 }
 

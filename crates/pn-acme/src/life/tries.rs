@@ -9,6 +9,11 @@ const HOLD_MOST: u64 = 7 * DAY;
 /// Each of so many rounds goes to production without a rehearsal: it may be the staging CA that is broken.
 const UNREHEARSED: u32 = 4;
 
+/// What stands with a try until it has ended.
+const BEGUN: &str = "the last try was not heard of again: the process ended during it";
+/// Above the time that an order takes.
+const ORDER_MOST: u64 = 3600;
+
 /// Of a certificate that is not to be had at present. The default: nothing failed. A round is one try at each issuer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tries {
@@ -67,9 +72,15 @@ impl Tries {
     #[must_use]
     pub fn begun(&self, id: &CertificateId, held: Option<&Held>, now: Time) -> Self {
         let mut next = self.clone();
-        next.last_error = Some("the last try was not heard of again: the process ended during it".to_owned());
+        next.last_error = Some(BEGUN.to_owned());
         next.end_round(id, held, now);
         next
+    }
+
+    /// Whether the try that was begun last ended with this certificate, and only that could not be written.
+    pub fn ended_with(&self, held: &Held) -> bool {
+        let since = held.obtained_at.checked_sub(self.last);
+        self.last_error.as_deref() == Some(BEGUN) && since.is_some_and(|since| since < ORDER_MOST)
     }
 
     /// The staging CA said yes: production is next, at once.
