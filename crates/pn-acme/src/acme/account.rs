@@ -54,10 +54,20 @@ impl Register {
             return Err(AcmeFault::new(FaultKind::ExternalAccount, what));
         }
         let payload = self.payload(&line.session.key(), &directory.new_account)?;
-        let answer = line.post(&directory.new_account, &payload, By::AccountKey).await?;
-        let registered = registered(&answer)?;
+        let answer = line.post(&directory.new_account, &payload, By::AccountKey).await;
+        let registered = registered(&answer.map_err(|fault| self.of_closed(fault))?)?;
         line.session.set_account(Some(registered.url.clone()));
         Ok(registered)
+    }
+
+    /// Whoever only asks for the account of a key needs no rights but the key: a CA that refuses has closed it
+    /// (RFC 8555 section 7.3.6).
+    fn of_closed(&self, mut fault: AcmeFault) -> AcmeFault {
+        let refused = fault.problem.as_ref().is_some_and(|problem| problem.name() == "unauthorized");
+        if self.only_existing && refused {
+            fault.kind = FaultKind::AccountClosed;
+        }
+        fault
     }
 
     fn payload(&self, key: &AccountKey, url: &str) -> Result<Value, AcmeFault> {
@@ -67,7 +77,7 @@ impl Register {
         } else if self.email.is_some() {
             payload["contact"] = contact(self.email.as_deref());
         }
-        if let Some(eab) = &self.eab {
+        if let Some(eab) = self.eab.as_ref().filter(|_| !self.only_existing) {
             let secret = SECRET.decode(eab.hmac.expose().trim()).map_err(|_| {
                 let what = "the issuer's `eab` has a secret that is not base64url; copy it from the CA again";
                 AcmeFault::new(FaultKind::ExternalAccount, what)
@@ -171,7 +181,7 @@ fn registered(answer: &Answer) -> Result<Registered, AcmeFault> {
     let body: Value = answer.json()?;
     if let Some(status @ ("deactivated" | "revoked")) = body.get("status").and_then(Value::as_str) {
         let what = format!("the account is {status} at the CA; make one with a new key");
-        return Err(AcmeFault::new(FaultKind::Refused, what));
+        return Err(AcmeFault::new(FaultKind::AccountClosed, what));
     }
     Ok(Registered { url: answer.location()?, body, existed: answer.status() == 200 })
 }

@@ -38,6 +38,8 @@ pub enum FaultKind {
     TimedOut,
     /// None of the challenges that the CA offers for this name is configured.
     NoChallenge(Identifier),
+    /// The account was deactivated, by us or by the CA: its key is of no use any more.
+    AccountClosed,
     /// The order or the account's request was refused for another reason, which is in `problem`.
     Refused,
     /// The order failed at the CA after every name was proven.

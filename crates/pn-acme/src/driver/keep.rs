@@ -1,7 +1,6 @@
 //! Work under a lock that is kept for as long as the work lasts, and no longer than it is ours.
 
 use crate::storage::{Lease, Storage, StorageError};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// After a process died, others wait for so long.
@@ -20,7 +19,7 @@ pub(super) enum GivenUp {
 
 /// Does the work while renewing the lease. The work is dropped when the lease is lost.
 pub(super) async fn keep<T>(
-    storage: &Arc<dyn Storage>,
+    storage: &dyn Storage,
     lease: &Lease,
     work: impl Future<Output = T>,
 ) -> Result<T, GivenUp> {
@@ -31,7 +30,7 @@ pub(super) async fn keep<T>(
     }
 }
 
-async fn renewing(storage: &Arc<dyn Storage>, lease: &Lease) -> StorageError {
+async fn renewing(storage: &dyn Storage, lease: &Lease) -> StorageError {
     let mut failures = 0;
     loop {
         tokio::time::sleep(TTL / 4).await;

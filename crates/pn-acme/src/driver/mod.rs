@@ -19,6 +19,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub use accounts::{AccountRefusal, AccountStatus};
 pub use board::{CertificateState, CertificateStatus};
 pub use presenters::Presenter;
 pub use service::{Driver, DriverParts};

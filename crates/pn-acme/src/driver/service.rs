@@ -1,6 +1,6 @@
 //! The thread on which certificates are looked after, and the handle on it.
 
-use super::accounts::Accounts;
+use super::accounts::{self, AccountOrder, AccountRefusal, AccountStatus, Accounts};
 use super::board::CertificateStatus;
 use super::job;
 use super::others::Others;
@@ -22,7 +22,7 @@ use std::io;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 
 /// What a driver is made of.
@@ -45,11 +45,15 @@ pub struct Driver {
 
 pub(super) enum Command {
     /// Publish what is stored of these.
-    Load { wanted: Wanted, done: std::sync::mpsc::SyncSender<()> },
+    Load {
+        wanted: Wanted,
+        done: std::sync::mpsc::SyncSender<()>,
+    },
     /// Look after these, and no others.
     Settle(Wanted),
     /// Look at this one again now.
     Touch(CertificateId),
+    Accounts(AccountOrder),
 }
 
 /// What all work on certificates shares.
@@ -58,6 +62,8 @@ pub(super) struct Context {
     pub(super) certificates: Arc<CertificateStore>,
     pub(super) accounts: Accounts,
     pub(super) wanted: ArcSwap<Wanted>,
+    /// Whether other processes use the storage too.
+    pub(super) shared: bool,
     around: Around,
     nap: Duration,
     clock: Clock,
@@ -120,6 +126,32 @@ impl Driver {
         self.orders.try_send(Command::Touch(id)).is_ok()
     }
 
+    /// The accounts of all issuers that are in use, then those that none uses.
+    pub async fn accounts(&self) -> Result<Vec<AccountStatus>, AccountRefusal> {
+        self.ask(AccountOrder::List).await
+    }
+
+    /// Gives an account another key (RFC 8555 section 7.3.5). `which`: an issuer's name or an account's URL; `None`: the
+    /// only one.
+    pub async fn roll_over(&self, which: Option<String>) -> Result<AccountStatus, AccountRefusal> {
+        self.ask(|done| AccountOrder::RollOver { which, done }).await
+    }
+
+    /// Closes an account for ever, and removes it; the next order registers another one.
+    pub async fn deactivate(&self, which: Option<String>) -> Result<AccountStatus, AccountRefusal> {
+        self.ask(|done| AccountOrder::Deactivate { which, done }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        order: impl FnOnce(oneshot::Sender<Result<T, AccountRefusal>>) -> AccountOrder,
+    ) -> Result<T, AccountRefusal> {
+        let (done, outcome) = oneshot::channel();
+        let gone = || AccountRefusal::Failed("nobody looks after accounts any more".to_owned());
+        self.orders.send(Command::Accounts(order(done))).await.map_err(|_| gone())?;
+        outcome.await.unwrap_or_else(|_| Err(gone()))
+    }
+
     pub fn status(&self) -> Vec<CertificateStatus> {
         let now = self.cx.now();
         let plans = self.cx.planner().plans(now);
@@ -131,7 +163,7 @@ impl Driver {
 pub(super) async fn serve(cx: Arc<Context>, mut inbox: mpsc::Receiver<Command>, shared: bool) {
     let mut jobs = JoinSet::new();
     let mut visits: HashMap<Id, Visit> = HashMap::new();
-    let mut others = Others::default();
+    let (mut others, mut side) = (Others::default(), JoinSet::new());
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -143,10 +175,15 @@ pub(super) async fn serve(cx: Arc<Context>, mut inbox: mpsc::Receiver<Command>, 
         }
         tokio::select! {
             command = inbox.recv() => match command {
-                Some(command) => cx.obey(command).await,
+                Some(command) => cx.obey(command, &mut side).await,
                 None => return,
             },
             Some(ended) = jobs.join_next_with_id() => cx.ended(ended, &mut visits),
+            Some(ended) = side.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "work on accounts ended early: this is a bug");
+                }
+            }
             () = tokio::time::sleep(sleep) => {}
             _ = look.tick(), if shared => {
                 if let Err(error) = others.look(&cx).await {
@@ -166,6 +203,7 @@ impl Context {
         let (storage, clock) = (Arc::clone(&parts.storage), Arc::clone(&parts.clock));
         Self {
             around: Around { local, storage, clock },
+            shared: parts.shared,
             nap: Duration::from_secs((parts.pace.recheck / NAPS).max(1)),
             storage: parts.storage,
             certificates: parts.certificates,
@@ -225,14 +263,23 @@ impl Context {
         (visits, sleep.unwrap_or(self.nap).min(self.nap))
     }
 
-    async fn obey(self: &Arc<Self>, command: Command) {
+    /// `side`: what takes its time, and is nothing that the schedule waits for.
+    async fn obey(self: &Arc<Self>, command: Command, side: &mut JoinSet<()>) {
         match command {
             Command::Load { wanted, done } => {
                 self.load(wanted).await;
                 // Who asked may have given up.
                 done.try_send(()).unwrap_or_default();
             }
-            Command::Settle(wanted) => self.settle(wanted),
+            Command::Settle(wanted) => {
+                accounts::adopt(self, &wanted).await;
+                let wanted = self.settle(wanted);
+                side.spawn(accounts::follow(Arc::clone(self), wanted));
+            }
+            Command::Accounts(order) => {
+                let own = Arc::clone(self);
+                side.spawn(async move { accounts::obey(&own, order).await });
+            }
             Command::Touch(id) => self.planner().touch(&id, self.now()),
         }
     }
@@ -257,16 +304,19 @@ impl Context {
         }
     }
 
-    fn settle(&self, wanted: Wanted) {
-        let demands = wanted.demands.clone();
-        self.wanted.store(Arc::new(wanted));
+    fn settle(&self, wanted: Wanted) -> Arc<Wanted> {
+        let (demands, wanted) = (wanted.demands.clone(), Arc::new(wanted));
+        let before = self.wanted.swap(Arc::clone(&wanted));
         let names: BTreeSet<&str> = demands.iter().flat_map(|d| &d.names).map(String::as_str).collect();
         self.certificates.retain(Source::Acme, |name| names.contains(name));
         let ids: BTreeSet<&CertificateId> = demands.iter().map(|demand| &demand.id).collect();
         let known = |kept: &CertificateId| ids.contains(kept);
         self.published.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| known(id));
         self.quiet.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| known(id));
-        self.planner().demand(demands, self.now());
+        let (mut planner, now) = (self.planner(), self.now());
+        planner.demand(demands, now);
+        wanted.otherwise(&before).iter().for_each(|id| planner.touch(id, now));
+        wanted
     }
 
     fn ended(&self, ended: Result<(Id, ()), JoinError>, visits: &mut HashMap<Id, Visit>) {

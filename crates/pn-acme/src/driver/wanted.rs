@@ -4,7 +4,7 @@ use super::dns::{self, DnsChallenges};
 use super::presenters::{Presenter, Presenters};
 use super::run::Wire;
 use super::transport::Transport;
-use crate::life::{Demand, demands};
+use crate::life::{CertificateId, Demand, demands};
 use crate::storage::{Clock, Storage};
 use pn_model::acme::AcmeIssuer;
 use pn_model::tls::IssuerKind;
@@ -64,6 +64,20 @@ impl Wanted {
             }
         }
         if errors.is_empty() { Ok(Self { demands, issuers: Arc::new(issuers) }) } else { Err(errors) }
+    }
+
+    /// Certificates that are wanted as before, but with another kind of key or another profile.
+    pub(super) fn otherwise(&self, before: &Self) -> Vec<CertificateId> {
+        let differs = |name: &IssuerName| match (self.issuers.get(name), before.issuers.get(name)) {
+            (Some(now), Some(before)) => {
+                let (now, before) = (&now.settings, &before.settings);
+                (now.key_type, &now.profile) != (before.key_type, &before.profile)
+            }
+            _ => false,
+        };
+        let demands = self.demands.iter();
+        let differing = demands.filter(|demand| demand.issuers.iter().any(|source| differs(&source.issuer)));
+        differing.map(|demand| demand.id.clone()).collect()
     }
 
     pub fn is_empty(&self) -> bool {

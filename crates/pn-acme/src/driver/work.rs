@@ -1,6 +1,6 @@
 //! What is done for one certificate under its lock: an order, or a question when to renew.
 
-use super::accounts::{AccountError, Who};
+use super::accounts::{AccountError, Who, may_be_the_account};
 use super::books::{self, Page};
 use super::run::{Standing, run};
 use super::service::Context;
@@ -110,7 +110,7 @@ async fn suggestion(
     run(RenewalInfo { certificate }.machine(&session), &cx.world(issuing, &standing)).await
 }
 
-/// With another account once, where the CA has lost ours.
+/// With another account once, where the CA does not accept ours any more.
 async fn order(
     cx: &Context,
     demand: &Demand,
@@ -125,9 +125,12 @@ async fn order(
     let (key, order) = prepare(demand, page, attempt, issuing).await?;
     let first = run(order.clone().machine(&session), &world).await;
     let obtained = match first {
-        Err(fault) if fault.kind == FaultKind::AccountGone => {
-            cx.accounts.renew(who, &session, &*cx.storage, &world).await.map_err(of_account)?;
-            run(order.machine(&session), &world).await
+        Err(fault) if may_be_the_account(&fault) => {
+            let other = cx.accounts.recover(who, &session, &*cx.storage, &world).await.map_err(of_account)?;
+            match other {
+                Some(session) => run(order.machine(&session), &world).await,
+                None => Err(fault),
+            }
         }
         outcome => outcome,
     };

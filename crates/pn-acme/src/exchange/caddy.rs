@@ -10,7 +10,7 @@
 use super::material::{Certificates, account_key, certificate, expiry_note};
 use super::{Bundle, BundleIssuer, ExchangeError, Note, directory_of_account};
 use crate::Time;
-use crate::records::{AccountRecord, CertificateRecord};
+use crate::records::{AccountRecord, CertificateRecord, Upkeep};
 use pn_model::acme::DIRECTORIES;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
@@ -170,6 +170,7 @@ fn account(json: &[u8], key: &[u8], now: Time) -> Result<AccountRecord, String> 
         key_pem: account_key(&key)?,
         registered_at: now,
         body: Value::Object(body),
+        upkeep: Upkeep::default(),
         unknown: Map::new(),
     })
 }

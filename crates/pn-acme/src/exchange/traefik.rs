@@ -4,7 +4,7 @@
 use super::material::{Certificates, account_key, certificate, expiry_note, rsa_der};
 use super::{Bundle, BundleIssuer, ExchangeError, Note, directory_of_account};
 use crate::Time;
-use crate::records::{AccountRecord, CertificateRecord};
+use crate::records::{AccountRecord, CertificateRecord, Upkeep};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rustls_pki_types::PrivateKeyDer;
@@ -178,6 +178,7 @@ impl Account {
             key_pem: account_key(&key)?,
             registered_at: now,
             body: registration.body,
+            upkeep: Upkeep::default(),
             unknown: Map::new(),
         })
     }

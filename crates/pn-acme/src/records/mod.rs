@@ -35,8 +35,25 @@ pub struct AccountRecord {
     /// The account object as the CA answered it (RFC 8555 section 7.1.2).
     #[serde(default)]
     pub body: Value,
+    #[serde(default, skip_serializing_if = "Upkeep::is_empty")]
+    pub upkeep: Upkeep,
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
+}
+
+/// What is under way with an account.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Upkeep {
+    /// The key that a rollover gives it: from before the CA is asked until it is known which of the two it has.
+    #[serde(with = "secret::optional", skip_serializing_if = "Option::is_none")]
+    pub next_key_pem: Option<Secret>,
+    /// The CA has not been told of the address yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub contact_due: bool,
+    /// When this account took the place of one that was deactivated at the CA.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced_at: Option<Time>,
 }
 
 /// A certificate with its chain and its key: one value, so that they cannot disagree.
@@ -189,6 +206,12 @@ impl AccountRecord {
     }
 }
 
+impl Upkeep {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl CertificateRecord {
     pub fn key(&self) -> Key {
         Key::certificate(&Ca::of(&self.issuer_directory), &certificate_id(&self.names))
@@ -233,8 +256,20 @@ mod tests {
             key_pem: Secret::new("-----BEGIN PRIVATE KEY-----"),
             registered_at: 1_700_000_000,
             body: serde_json::json!({ "status": "valid" }),
+            upkeep: Upkeep::default(),
             unknown: Map::new(),
         }
+    }
+
+    #[test]
+    fn what_is_under_way_is_written_only_where_something_is() {
+        let plain = String::from_utf8(account().to_bytes()).unwrap();
+        assert!(!plain.contains("upkeep"), "{plain}");
+        let next_key_pem = Some(Secret::new("-----BEGIN PRIVATE KEY-----"));
+        let upkeep = Upkeep { next_key_pem, contact_due: true, replaced_at: Some(7) };
+        let record = AccountRecord { upkeep, ..account() };
+        assert_eq!(AccountRecord::from_bytes(&record.to_bytes()).unwrap(), record);
+        assert!(!format!("{record:?}").contains("PRIVATE"));
     }
 
     #[test]

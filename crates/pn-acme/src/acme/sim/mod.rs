@@ -23,7 +23,8 @@ pub(crate) use run::{present_by, run};
 use super::machine::{Challenge, HttpMethod, HttpRequest, HttpResponse, Time, TransportError};
 use issuing::Authority;
 use serde_json::{Value, json};
-use states::{SimAccount, SimAuthorization, SimOrder};
+pub(crate) use states::SimAccount;
+use states::{SimAuthorization, SimOrder};
 use std::collections::{BTreeMap, BTreeSet};
 use verify::Signed;
 

@@ -1,10 +1,23 @@
-//! Accounts at CAs: found in the storage, or registered once for all nodes that share it.
+//! Accounts at CAs: found in the storage, or registered once for all nodes that share it. What is done with one
+//! afterwards is beside this file.
 
-use super::run::{World, run};
-use crate::Time;
-use crate::acme::{AccountKey, AcmeFault, KeyType, Register, Registered, Session};
-use crate::records::{AccountRecord, load, save};
-use crate::storage::{Ca, Expected, Key, Storage, StorageError};
+mod close;
+mod contact;
+mod orders;
+mod recover;
+mod register;
+mod rollover;
+
+pub(super) use contact::{adopt, follow};
+pub(super) use orders::{AccountOrder, obey};
+pub use orders::{AccountRefusal, AccountStatus};
+pub(super) use recover::may_be_the_account;
+
+use super::keep::{GivenUp, TTL, keep};
+use super::run::World;
+use crate::acme::{AccountKey, AcmeFault, KeyType, Register, Session};
+use crate::records::{AccountRecord, load};
+use crate::storage::{Ca, Key, Lease, Storage, StorageError, Version};
 use pn_model::Secret;
 use pn_model::acme::Eab;
 use std::collections::HashMap;
@@ -19,7 +32,15 @@ pub(super) struct Who<'a> {
     pub(super) eab: Option<&'a Eab>,
 }
 
-type Slot = Arc<tokio::sync::Mutex<Option<Session>>>;
+/// An account as it was read from the storage.
+#[derive(Debug)]
+struct Known {
+    session: Session,
+    /// `None`: it lies nowhere.
+    version: Option<Version>,
+}
+
+type Slot = Arc<tokio::sync::Mutex<Option<Known>>>;
 
 /// Sessions of this process, by directory and address.
 #[derive(Debug, Default)]
@@ -33,13 +54,21 @@ pub(super) enum AccountError {
     Storage(#[from] StorageError),
     #[error("the account in `{key}` {reason}; restore it, or remove it to have another one registered")]
     Key { key: Key, reason: String },
-    #[error("another node has been registering the account for a minute; it is tried again")]
+    #[error("another node has been at work on the account for a minute; it is tried again")]
     Elsewhere,
+    #[error(
+        "the CA has the account `{url}` as closed, and the one before it less than a day ago: find out who closes \
+         them; another one is registered a day after the last, or at once after `proxy-now acme deactivate`"
+    )]
+    ClosedAgain { url: String },
+    #[error("the account's work was given up: {0}")]
+    GivenUp(#[from] GivenUp),
+    #[error("there is no account to work on")]
+    Absent,
 }
 
-/// While another node registers the account.
+/// While another node works on the account.
 const PATIENCE: u32 = 60;
-const TTL: Duration = Duration::from_secs(120);
 
 impl Who<'_> {
     /// As it is called in the storage.
@@ -58,7 +87,8 @@ impl Who<'_> {
 }
 
 impl Accounts {
-    /// The account's session; registers one when there is none.
+    /// The account's session; registers one when there is none. What another node or a person changed in the storage
+    /// holds from now on.
     pub(super) async fn session(
         &self,
         who: &Who<'_>,
@@ -66,42 +96,30 @@ impl Accounts {
         world: &World<'_>,
     ) -> Result<Session, AccountError> {
         let slot = self.slot(who.directory, who.name());
-        let mut session = slot.lock().await;
-        if let Some(session) = &*session {
-            return Ok(session.clone());
+        let mut known = slot.lock().await;
+        let stored = load::<AccountRecord>(storage, &who.key()).await?;
+        match (stored, &*known) {
+            (Some((_, version)), Some(known)) if known.version == Some(version) => Ok(known.session.clone()),
+            (Some((record, version)), _) if record.upkeep.next_key_pem.is_none() => {
+                let session = session_of(who, &record)?;
+                Ok(known.insert(Known { session, version: Some(version) }).session.clone())
+            }
+            _ => {
+                let made = find_or_register(who, storage, world).await?;
+                Ok(known.insert(made).session.clone())
+            }
         }
-        let made = find_or_register(who, storage, world).await?;
-        Ok(session.insert(made).clone())
     }
 
     /// For what needs no account, such as renewal information.
     pub(super) async fn reader(&self, directory: &str) -> Result<Session, AcmeFault> {
         let slot = self.slot(directory, "");
-        let mut session = slot.lock().await;
-        if let Some(session) = &*session {
-            return Ok(session.clone());
+        let mut known = slot.lock().await;
+        if let Some(known) = &*known {
+            return Ok(known.session.clone());
         }
-        let key = AccountKey::generate(KeyType::P256).map_err(AcmeFault::internal)?;
-        Ok(session.insert(Session::new(directory, key, None)?).clone())
-    }
-
-    /// The CA does not know the account any more: the same key gets another one.
-    pub(super) async fn renew(
-        &self,
-        who: &Who<'_>,
-        session: &Session,
-        storage: &dyn Storage,
-        world: &World<'_>,
-    ) -> Result<(), AccountError> {
-        let registered = run(who.register().machine(session), world).await.map_err(Box::new)?;
-        let record = record(who, session, registered, (world.clock)())?;
-        save(storage, &who.key(), &record, Expected::Any, None).await?;
-        tracing::warn!(
-            directory = who.directory,
-            account = record.url,
-            "the CA had lost the account: registered again"
-        );
-        Ok(())
+        let session = stranger(directory)?;
+        Ok(known.insert(Known { session, version: None }).session.clone())
     }
 
     fn slot(&self, directory: &str, name: &str) -> Slot {
@@ -110,61 +128,69 @@ impl Accounts {
     }
 }
 
+/// A session with a key that nobody knows.
+fn stranger(directory: &str) -> Result<Session, AcmeFault> {
+    let key = AccountKey::generate(KeyType::P256).map_err(AcmeFault::internal)?;
+    Session::new(directory, key, None)
+}
+
 async fn find_or_register(
     who: &Who<'_>,
     storage: &dyn Storage,
     world: &World<'_>,
-) -> Result<Session, AccountError> {
-    let lock = format!("account-{}-{}", Ca::of(who.directory).as_str(), who.name());
-    for _ in 0..PATIENCE {
-        if let Some(session) = find(who, storage).await? {
-            return Ok(session);
+) -> Result<Known, AccountError> {
+    let lease = lock(who, storage).await?;
+    let work = async {
+        match load::<AccountRecord>(storage, &who.key()).await? {
+            None => register::register(who, storage, &lease, world).await,
+            Some(entry) => {
+                let (record, version) = rollover::settle(who, entry, storage, &lease, world).await?;
+                Ok(Known { session: session_of(who, &record)?, version: Some(version) })
+            }
         }
-        if let Some(lease) = storage.lock(&lock, TTL).await? {
-            let made = match find(who, storage).await {
-                Ok(None) => register(who, storage, world).await,
-                found => found.map(|session| session.ok_or(AccountError::Elsewhere)).and_then(|made| made),
-            };
-            storage.unlock(lease).await?;
-            return made;
+    };
+    let done = keep(storage, &lease, work).await;
+    storage.unlock(lease).await?;
+    done?
+}
+
+/// The account's lock, which is waited for.
+async fn lock(who: &Who<'_>, storage: &dyn Storage) -> Result<Lease, AccountError> {
+    let name = format!("account-{}-{}", Ca::of(who.directory).as_str(), who.name());
+    for _ in 0..PATIENCE {
+        if let Some(lease) = storage.lock(&name, TTL).await? {
+            return Ok(lease);
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     Err(AccountError::Elsewhere)
 }
 
-async fn find(who: &Who<'_>, storage: &dyn Storage) -> Result<Option<Session>, AccountError> {
-    let key = who.key();
-    let Some((record, _)) = load::<AccountRecord>(storage, &key).await? else { return Ok(None) };
-    let secret = AccountKey::from_pem(record.key_pem.expose())
-        .map_err(|error| AccountError::Key { key, reason: error.to_string() })?;
-    Ok(Some(Session::new(who.directory, secret, Some(record.url)).map_err(Box::new)?))
+fn session_of(who: &Who<'_>, record: &AccountRecord) -> Result<Session, AccountError> {
+    let key = read_key(who, &record.key_pem)?;
+    Ok(Session::new(who.directory, key, Some(record.url.clone())).map_err(Box::new)?)
 }
 
-async fn register(who: &Who<'_>, storage: &dyn Storage, world: &World<'_>) -> Result<Session, AccountError> {
-    let key = AccountKey::generate(KeyType::P256).map_err(|error| Box::new(AcmeFault::internal(error)))?;
-    let session = Session::new(who.directory, key, None).map_err(Box::new)?;
-    let registered = run(who.register().machine(&session), world).await.map_err(Box::new)?;
-    let record = record(who, &session, registered, (world.clock)())?;
-    save(storage, &who.key(), &record, Expected::Any, None).await?;
-    tracing::info!(directory = who.directory, account = record.url, "account registered");
-    Ok(session)
+fn read_key(who: &Who<'_>, pem: &Secret) -> Result<AccountKey, AccountError> {
+    let unusable = |reason: String| AccountError::Key { key: who.key(), reason };
+    AccountKey::from_pem(pem.expose()).map_err(|error| unusable(error.to_string()))
 }
 
-fn record(
+fn pem(key: &AccountKey) -> Result<Secret, AccountError> {
+    let pem = key.to_pkcs8_pem().map_err(|error| Box::new(AcmeFault::internal(error)))?;
+    Ok(Secret::new(pem))
+}
+
+/// The session that is used at present goes on where it is still the account's, so that orders on their way do too.
+fn going_on(
     who: &Who<'_>,
-    session: &Session,
-    registered: Registered,
-    now: Time,
-) -> Result<AccountRecord, AccountError> {
-    let key_pem = session.key().to_pkcs8_pem().map_err(|error| Box::new(AcmeFault::internal(error)))?;
-    Ok(AccountRecord {
-        directory: who.directory.to_owned(),
-        url: registered.url,
-        email: who.email.map(str::to_owned),
-        key_pem: Secret::new(key_pem),
-        registered_at: now,
-        body: registered.body,
-        unknown: serde_json::Map::new(),
-    })
+    known: &mut Option<Known>,
+    (record, version): &(AccountRecord, Version),
+) -> Result<Session, AccountError> {
+    let session = session_of(who, record)?;
+    let same = |known: &Known| {
+        known.session.key() == session.key() && known.session.account_url() == session.account_url()
+    };
+    let session = known.take().filter(same).map_or(session, |known| known.session);
+    Ok(known.insert(Known { session, version: Some(*version) }).session.clone())
 }

@@ -1,5 +1,6 @@
 //! The driver, against servers and simulated CAs.
 
+mod accounts;
 mod nodes;
 mod others;
 mod sim;

@@ -4,6 +4,7 @@
 use crate::Time;
 use crate::acme::sim::{DIRECTORY, SimCa};
 use crate::acme::{Challenge, ChallengeKind, HttpRequest, HttpResponse, TransportError};
+use crate::driver::accounts::{AccountOrder, AccountRefusal};
 use crate::driver::board::CertificateStatus;
 use crate::driver::presenters::{Presenter, Presenters};
 use crate::driver::run::Wire;
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 const START: Time = 1_800_000_000;
@@ -66,6 +67,8 @@ pub(super) struct Nodes {
     pub(super) clock: Clock,
     pub(super) nodes: Vec<Node>,
     pub(super) throttle: Throttle,
+    /// Of the issuer `main`.
+    pub(super) settings: AcmeIssuer,
 }
 
 pub(super) struct Node {
@@ -83,7 +86,8 @@ impl Nodes {
         let ca = Ca(Arc::new(Mutex::new(SimCa::new(seed))), Arc::clone(&clock));
         let store = MemoryStore::new("node", Arc::clone(&clock));
         let throttle = Throttle::new(10, Duration::from_secs(10));
-        let mut nodes = Self { ca, store, clock, nodes: Vec::new(), throttle };
+        let settings = AcmeIssuer { directory: DIRECTORY.to_owned(), staging: None, ..AcmeIssuer::default() };
+        let mut nodes = Self { ca, store, clock, nodes: Vec::new(), throttle, settings };
         (0..count).for_each(|_| nodes.add());
         nodes
     }
@@ -124,7 +128,7 @@ impl Nodes {
         };
         let ca: Arc<dyn Presenter> = Arc::new(self.ca.clone());
         let issuing = Issuing {
-            settings: AcmeIssuer { directory: DIRECTORY.to_owned(), ..AcmeIssuer::default() },
+            settings: self.settings.clone(),
             wire: Arc::new(self.ca.clone()),
             presenters: Presenters::default().with(&ChallengeKind::ALL, &ca),
         };
@@ -133,6 +137,17 @@ impl Nodes {
             demands: names.iter().map(demand).collect(),
             issuers: Arc::new(BTreeMap::from([("main".into(), Arc::new(issuing))])),
         }
+    }
+
+    /// As a person asks for it.
+    pub(super) async fn ask<T>(
+        &self,
+        node: usize,
+        order: impl FnOnce(oneshot::Sender<Result<T, AccountRefusal>>) -> AccountOrder,
+    ) -> Result<T, AccountRefusal> {
+        let (done, outcome) = oneshot::channel();
+        assert!(self.nodes[node].orders.send(Command::Accounts(order(done))).await.is_ok());
+        outcome.await.unwrap()
     }
 
     pub(super) fn status(&self, node: usize) -> Vec<CertificateStatus> {

@@ -4,7 +4,7 @@ use super::{LETS_ENCRYPT, LETS_ENCRYPT_ACCOUNT, NOW, account_pem, made};
 use crate::acme::KeyType;
 use crate::exchange::material::certificate;
 use crate::exchange::{Bundle, BundleIssuer, ExchangeError};
-use crate::records::AccountRecord;
+use crate::records::{AccountRecord, Upkeep};
 use crate::storage::MemoryStore;
 use crate::storage::{Expected, FileStore, Key, Storage, system_clock};
 use pn_model::Secret;
@@ -17,6 +17,7 @@ fn account() -> AccountRecord {
         key_pem: Secret::new(account_pem(KeyType::P256)),
         registered_at: NOW,
         body: serde_json::json!({}),
+        upkeep: Upkeep::default(),
         unknown: serde_json::Map::new(),
     }
 }

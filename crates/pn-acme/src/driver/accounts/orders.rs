@@ -1,0 +1,188 @@
+//! What people ask of accounts: which there are, another key, the end of one.
+
+use super::contact::{Place, places};
+use super::{AccountError, Who};
+use crate::Time;
+use crate::acme::AccountKey;
+use crate::driver::run::Standing;
+use crate::driver::service::Context;
+use crate::driver::wanted::Wanted;
+use crate::records::{AccountRecord, load};
+use crate::storage::{ACCOUNTS, Key, StorageError};
+use pn_model::IssuerName;
+use std::collections::BTreeSet;
+use tokio::sync::oneshot;
+
+/// One account, or an issuer that has none yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountStatus {
+    /// `None`: no issuer of the configuration that runs uses it.
+    pub issuer: Option<IssuerName>,
+    pub directory: String,
+    /// At the CA where orders are tried again after a failure.
+    pub staging: bool,
+    pub email: Option<String>,
+    /// `None`: the first order registers one.
+    pub url: Option<String>,
+    /// The algorithm that it signs with (RFC 7518).
+    pub algorithm: Option<String>,
+    pub registered_at: Option<Time>,
+    /// The CA has not been told of the address yet.
+    pub contact_due: bool,
+    /// A rollover broke off; which key the account has is found out with its next use.
+    pub rollover_open: bool,
+}
+
+/// Why nothing was done to an account, or less than was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AccountRefusal {
+    /// It is not clear which one is meant, or there is none.
+    #[error("{0}")]
+    Which(String),
+    /// The CA or the storage said no.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// `which`: an issuer's name or an account's URL; `None`: the only one.
+#[derive(Debug)]
+pub(in crate::driver) enum AccountOrder {
+    List(oneshot::Sender<Result<Vec<AccountStatus>, AccountRefusal>>),
+    RollOver { which: Option<String>, done: oneshot::Sender<Result<AccountStatus, AccountRefusal>> },
+    Deactivate { which: Option<String>, done: oneshot::Sender<Result<AccountStatus, AccountRefusal>> },
+}
+
+pub(in crate::driver) async fn obey(cx: &Context, order: AccountOrder) {
+    // Whoever asked may have given up.
+    match order {
+        AccountOrder::List(done) => done.send(list(cx).await).unwrap_or_default(),
+        AccountOrder::RollOver { which, done } => {
+            let outcome = change(cx, which.as_deref(), What::RollOver).await;
+            done.send(outcome).unwrap_or_default();
+        }
+        AccountOrder::Deactivate { which, done } => {
+            let outcome = change(cx, which.as_deref(), What::Deactivate).await;
+            done.send(outcome).unwrap_or_default();
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    RollOver,
+    Deactivate,
+}
+
+async fn list(cx: &Context) -> Result<Vec<AccountStatus>, AccountRefusal> {
+    Ok(all(cx, &cx.wanted.load_full()).await?.into_iter().map(|(status, _)| status).collect())
+}
+
+/// Those of issuers first, with their keys in the storage; staging accounts and unused ones only where there are such.
+async fn all(cx: &Context, wanted: &Wanted) -> Result<Vec<(AccountStatus, Key)>, AccountRefusal> {
+    let (mut all, mut used) = (Vec::new(), BTreeSet::new());
+    for place in places(wanted) {
+        let key = place.who.key();
+        let record = read(cx, &key).await?;
+        if record.is_some() || !place.staging {
+            all.push((status(Some(&place), record.as_ref()), key.clone()));
+        }
+        used.insert(key);
+    }
+    for key in cx.storage.list(ACCOUNTS).await.map_err(failed)? {
+        if used.contains(&key) {
+            continue;
+        }
+        if let Some(record) = read(cx, &key).await? {
+            all.push((status(None, Some(&record)), key));
+        }
+    }
+    Ok(all)
+}
+
+async fn read(cx: &Context, key: &Key) -> Result<Option<AccountRecord>, AccountRefusal> {
+    let record = load::<AccountRecord>(&*cx.storage, key).await.map_err(failed)?;
+    Ok(record.map(|(record, _)| record))
+}
+
+fn status(place: Option<&Place<'_>>, record: Option<&AccountRecord>) -> AccountStatus {
+    let settings = place.map(|place| &place.issuing.settings);
+    let directory =
+        place.map(|place| place.who.directory).or_else(|| record.map(|record| record.directory.as_str()));
+    let key = record.and_then(|record| AccountKey::from_pem(record.key_pem.expose()).ok());
+    AccountStatus {
+        issuer: place.map(|place| place.issuer.clone()),
+        directory: directory.unwrap_or_default().to_owned(),
+        staging: place.is_some_and(|place| place.staging),
+        email: settings.map_or_else(|| record.and_then(|r| r.email.clone()), |s| s.email.clone()),
+        url: record.map(|record| record.url.clone()),
+        algorithm: key.map(|key| key.algorithm().to_owned()),
+        registered_at: record.map(|record| record.registered_at),
+        contact_due: record.is_some_and(|record| record.upkeep.contact_due),
+        rollover_open: record.is_some_and(|record| record.upkeep.next_key_pem.is_some()),
+    }
+}
+
+/// Ends with the account as it was before it was deactivated, or is with its new key.
+async fn change(cx: &Context, which: Option<&str>, what: What) -> Result<AccountStatus, AccountRefusal> {
+    let wanted = cx.wanted.load_full();
+    let (meant, key) = choose(all(cx, &wanted).await?, which)?;
+    let place = places(&wanted).into_iter().find(|place| place.who.directory == meant.directory);
+    let place = place.ok_or_else(|| {
+        let text =
+            format!("no issuer of the configuration that runs has the directory `{}`", meant.directory);
+        AccountRefusal::Which(text)
+    })?;
+    let who = Who { directory: &meant.directory, email: meant.email.as_deref(), eab: None };
+    let standing = Standing::default();
+    let world = cx.world(place.issuing, &standing);
+    let done = match what {
+        What::RollOver => cx.accounts.roll_over(&who, &*cx.storage, &world).await,
+        What::Deactivate => cx.accounts.deactivate(&who, &*cx.storage, &world).await,
+    };
+    done.map_err(|error: AccountError| AccountRefusal::Failed(error.to_string()))?;
+    let record = read(cx, &key).await?;
+    Ok(AccountStatus {
+        algorithm: record
+            .and_then(|record| AccountKey::from_pem(record.key_pem.expose()).ok())
+            .map_or_else(|| meant.algorithm.clone(), |key| Some(key.algorithm().to_owned())),
+        ..meant
+    })
+}
+
+fn choose(
+    all: Vec<(AccountStatus, Key)>,
+    which: Option<&str>,
+) -> Result<(AccountStatus, Key), AccountRefusal> {
+    let named = |account: &AccountStatus| match which {
+        Some(which) => {
+            let issuer = account.issuer.as_ref().filter(|_| !account.staging);
+            issuer.is_some_and(|issuer| issuer.as_str() == which) || account.url.as_deref() == Some(which)
+        }
+        None => account.issuer.is_some() && !account.staging,
+    };
+    let known: Vec<String> = all.iter().filter_map(|(account, _)| called(account)).collect();
+    let mut meant: Vec<_> =
+        all.into_iter().filter(|(account, _)| named(account) && account.url.is_some()).collect();
+    // Issuers may share an account.
+    meant.dedup_by(|one, other| one.1 == other.1);
+    match (meant.pop(), meant.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (None, _) if known.is_empty() => {
+            Err(AccountRefusal::Which("there is no account yet: the first order registers one".to_owned()))
+        }
+        _ => {
+            let text = format!("name an account, by its issuer or its URL: {}", known.join(", "));
+            Err(AccountRefusal::Which(text))
+        }
+    }
+}
+
+fn called(account: &AccountStatus) -> Option<String> {
+    let url = account.url.clone()?;
+    let issuer = account.issuer.as_ref().filter(|_| !account.staging);
+    Some(issuer.map_or(url, ToString::to_string))
+}
+
+fn failed(error: StorageError) -> AccountRefusal {
+    AccountRefusal::Failed(error.to_string())
+}
