@@ -13,6 +13,7 @@ use crate::life::{Attempt, DAY, Demand, Failure, FailureKind, HOUR, PutOff, Trie
 use crate::records::{AriRecord, CertificateRecord, Source, save};
 use crate::storage::{Expected, Lease, StorageError};
 use pn_model::Secret;
+use pn_model::acme::ChallengeKind;
 use std::time::Duration;
 
 /// One order at one CA, from its place in the throttle to the stored certificate. `Ok`: the records say what came of it.
@@ -167,10 +168,20 @@ async fn prepare(
         // Staging CAs have the profiles of the real one.
         profile: issuing.settings.profile.clone(),
         replaces: before.and_then(|record| CertId::of_pem(&record.chain_pem)),
-        challenges: issuing.presenters.kinds(&issuing.settings.challenges),
+        challenges: in_turn(
+            issuing.presenters.kinds(&issuing.settings.challenges),
+            page.facts.tries.failures,
+        ),
         preferred_chain: issuing.settings.preferred_chain.clone().filter(|_| !attempt.staging),
     };
     Ok((key, order))
+}
+
+/// What failed by one challenge is tried by another next time: something before the proxy may let only one through.
+fn in_turn(mut kinds: Vec<ChallengeKind>, failures: u32) -> Vec<ChallengeKind> {
+    let first = failures as usize % kinds.len().max(1);
+    kinds.rotate_left(first);
+    kinds
 }
 
 /// Stores what was obtained. The disk may be full for a while: an order is worth some patience.
