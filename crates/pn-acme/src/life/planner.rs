@@ -24,6 +24,10 @@ impl Default for Pace {
 
 /// Until a certificate is looked at again that another node is at work on.
 const ELSEWHERE: u64 = 10;
+/// A certificate that is missing is looked at this often, for this long after somebody has begun an order for it: that
+/// may have been another node.
+const SOON: u64 = 3;
+const BEGUN: u64 = 2 * MINUTE;
 /// Until the storage is tried again.
 const TROUBLE: u64 = 30;
 /// The clock was set back when it is behind itself by so much.
@@ -340,7 +344,12 @@ impl Entry {
 
     fn next_look(&self, decision: &Decision, pace: Pace, now: Time) -> Time {
         let Decision::Wait { until, .. } = decision else { return now };
-        let recheck = if self.is_missing(now) { pace.recheck_missing } else { pace.recheck };
+        let tried = self.facts.as_ref().map_or(0, |facts| facts.tries.last);
+        let recheck = match self.is_missing(now) {
+            true if (tried..tried.saturating_add(BEGUN)).contains(&now) => SOON,
+            true => pace.recheck_missing,
+            false => pace.recheck,
+        };
         let recheck = recheck + spread(&self.demand.id, now, recheck / 10);
         (*until).clamp(now + 1, now + recheck)
     }

@@ -158,3 +158,16 @@ fn a_visit_of_what_is_not_wanted_any_more_changes_nothing() {
     planner.put_off(&visit, PutOff::Elsewhere, START);
     assert_eq!((planner.wake_at(), planner.plans(START).len()), (None, 0));
 }
+
+/// Another node is at work on it, as the schedule tells: what it obtains is served here seconds later.
+#[test]
+fn what_another_node_has_begun_is_looked_for_soon() {
+    let (mut planner, _) = planner(&["a.example"]);
+    let visit = only(&mut planner, START);
+    let tries = Tries::default().begun(&visit.demand.id, None, START);
+    for (now, expected) in [(START, 3), (START + 30, 3), (START + 3 * MINUTE, 0)] {
+        planner.visited(&visit, Facts { held: None, tries: tries.clone() }, now);
+        assert_eq!(planner.wake_at(), Some(now + expected), "{}", now - START);
+        assert_eq!(only(&mut planner, now + expected).demand.id, visit.demand.id);
+    }
+}
