@@ -25,6 +25,8 @@ const QUEUE: usize = 64;
 const PATIENCE: u32 = 20;
 /// When to look at the files again that could not be opened because the process has too many open.
 const AGAIN: Duration = Duration::from_secs(2);
+/// Longest that the clock is not looked at: it may have been set, or the machine asleep, while certificates ended.
+const CLOCK: Duration = Duration::from_secs(15);
 
 /// What a control plane is made of. The composition root hands it in.
 pub struct Parts {
@@ -325,7 +327,7 @@ impl Keeper {
 
     fn accepted(&mut self, outcome: &Outcome) {
         if let Outcome::Committed { generation, .. } = outcome {
-            self.renew_at = self.reconciler.issuing.due().map(|after| Instant::now() + after);
+            self.renew_at = self.next_renewal();
             if let (Some(last_good), Some(running)) = (&self.last_good, self.reconciler.running()) {
                 last_good.keep(*generation, running.texts.as_ref());
             }
@@ -334,7 +336,11 @@ impl Keeper {
 
     fn renew(&mut self) {
         self.reconciler.issuing.renew();
-        self.renew_at = self.reconciler.issuing.due().map(|after| Instant::now() + after);
+        self.renew_at = self.next_renewal();
+    }
+
+    fn next_renewal(&self) -> Option<Instant> {
+        self.reconciler.issuing.due().map(|after| Instant::now() + after.min(CLOCK))
     }
 }
 
