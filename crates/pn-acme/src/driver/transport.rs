@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::{CertificateError, Error};
 
 const AGENT: &str = concat!("proxy-now/", env!("CARGO_PKG_VERSION"));
 /// Name, TCP and TLS of one address.
@@ -145,7 +146,7 @@ impl Transport {
         }
         let name = ServerName::try_from(origin.host.clone())
             .map_err(|_| format!("`{}` is no name that a certificate could have", origin.host))?;
-        let stream = self.tls.connect(name, stream).await.map_err(|error| error.to_string())?;
+        let stream = self.tls.connect(name, stream).await.map_err(|error| not_trusted(&error))?;
         handshake(Box::new(stream)).await
     }
 
@@ -163,6 +164,20 @@ impl Transport {
         if kept.len() < IDLE_MOST && !sender.is_closed() {
             kept.push(Idle { sender, since: tokio::time::Instant::now() });
         }
+    }
+}
+
+/// A CA's own certificate is hardly ever too old or too new: then it is our clock that is wrong.
+fn not_trusted(error: &std::io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    match inner {
+        Some(Error::InvalidCertificate(
+            CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. }
+            | CertificateError::Expired
+            | CertificateError::ExpiredContext { .. },
+        )) => format!("{error}; is the clock of this machine right?"),
+        _ => error.to_string(),
     }
 }
 
