@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::Command;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Request;
@@ -18,7 +19,7 @@ use crate::tls::TlsOptions;
 pub struct Pebble {
     peer: Peer,
     answerer: Peer,
-    authority: Authority,
+    authority: Arc<Authority>,
     address: SocketAddr,
     management: SocketAddr,
     names: SocketAddr,
@@ -42,18 +43,28 @@ pub struct PebbleOptions {
     pub tls_port: Option<u16>,
     /// Whom it asks for names and records. `None`: its own name server.
     pub name_server: Option<SocketAddr>,
+    /// Whether it takes an hour to look at a challenge.
+    pub stuck: bool,
+    /// Where its directory is, and who signs for that: for one that others know before it starts.
+    pub port: Option<u16>,
+    pub authority: Option<Arc<Authority>>,
 }
 
 impl Pebble {
     #[track_caller]
     pub fn start(options: &PebbleOptions) -> Self {
-        let [api, management, names, answers, http, tls] = std::array::from_fn(|_| free_port());
-        let (folder, authority) = (Folder::new(), Authority::named("Directory Authority"));
+        let [any, management, names, answers, http, tls] = std::array::from_fn(|_| free_port());
+        let (folder, api) = (Folder::new(), options.port.unwrap_or(any));
+        let authority = options.authority.clone();
+        let authority = authority.unwrap_or_else(|| Arc::new(Authority::named("Directory Authority")));
         let answerer = start_answerer(names, answers, http, tls);
         let ports = (options.http_port.unwrap_or(http), options.tls_port.unwrap_or(tls));
         let file = folder.write("pebble.json", configuration(options, &authority, (api, management), ports));
         let mut command = Command::new(find_program("pebble"));
-        command.env("PEBBLE_VA_NOSLEEP", "1");
+        match options.stuck {
+            true => command.env("PEBBLE_VA_SLEEPTIME", "3600"),
+            false => command.env("PEBBLE_VA_NOSLEEP", "1"),
+        };
         command.env("PEBBLE_WFE_NONCEREJECT", options.bad_nonces.to_string());
         command.env("PEBBLE_AUTHZREUSE", options.reuse.to_string());
         let asked = options.name_server.unwrap_or_else(|| local(names)).to_string();

@@ -5,6 +5,8 @@
 
 mod challenges;
 mod fallback;
+mod outages;
 mod place;
 mod renewal_info;
+mod sharing;
 mod wildcard;

@@ -1,15 +1,17 @@
 //! Where a proxy that gets certificates stands: its ports, its state, and visitors who trust nobody but the CA.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use pn_testkit::{
     Authority, Finished, Folder, Pebble, PebbleOptions, Proxy, Setup, curl, free_port, wait_until,
 };
 
-/// Two listeners, and sites on both.
+/// Two listeners, and sites on both. The store is one that others may share, as it is looked at each second.
 pub(crate) const LISTENERS: &str = r#"
 [runtime]
 state-dir = "<state>"
+certificate-store = "<store>"
 
 [listeners.web]
 address = "127.0.0.1:<http>"
@@ -41,23 +43,36 @@ pub(crate) struct Place {
     pub(crate) tls: u16,
     /// The state directory, and the root of what the CA issues.
     pub(crate) folder: Folder,
+    store: PathBuf,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self { http: free_port(), tls: free_port(), folder: Folder::new() }
+        Self::at(free_port(), free_port())
     }
 
     /// At the ports where CAs look; for tests that are alone.
     pub(crate) fn usual() -> Self {
-        Self { http: 80, tls: 443, folder: Folder::new() }
+        Self::at(80, 443)
+    }
+
+    fn at(http: u16, tls: u16) -> Self {
+        let folder = Folder::new();
+        let store = folder.join("state/certificates");
+        Self { http, tls, folder, store }
+    }
+
+    /// With the store of another.
+    pub(crate) fn sharing(self, other: &Self) -> Self {
+        Self { store: other.store.clone(), ..self }
     }
 
     /// A pebble that looks for challenges here.
     #[track_caller]
     pub(crate) fn pebble(&self, options: PebbleOptions) -> Pebble {
-        let ports = PebbleOptions { http_port: Some(self.http), tls_port: Some(self.tls), ..options };
-        let pebble = Pebble::start(&ports);
+        let (http_port, tls_port) =
+            (options.http_port.or(Some(self.http)), options.tls_port.or(Some(self.tls)));
+        let pebble = Pebble::start(&PebbleOptions { http_port, tls_port, ..options });
         self.trust(&pebble.root());
         pebble
     }
@@ -67,14 +82,22 @@ impl Place {
         self.folder.write("root.pem", root);
     }
 
-    pub(crate) fn state(&self) -> std::path::PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.folder.join("state")
+    }
+
+    /// Sets the clock of proxies that have it from this file.
+    pub(crate) fn clock(&self, offset: &str) -> PathBuf {
+        self.folder.write("clock", format!("{offset}\n"))
     }
 
     /// A proxy whose system trusts the CA's directory.
     pub(crate) fn setup(&self, directory: &str, authority: &Authority) -> Setup {
         let setup = Proxy::setup().set("http", self.http).set("tls", self.tls);
-        let setup = setup.set("state", self.state().display()).set("directory", directory);
+        let setup = setup
+            .set("state", self.state().display())
+            .set("directory", directory)
+            .set("store", self.store.display());
         setup.env("SSL_CERT_FILE", &authority.root().display().to_string())
     }
 
@@ -104,6 +127,16 @@ impl Place {
         };
         wait_until(&format!("{host} to be served with a certificate of the CA"), &mut visited);
         assert_eq!(self.visit(host, "--http2").expect_success(), format!("{body} 2"), "{}", proxy.log());
+    }
+}
+
+/// Waits for what takes its time even where nothing is amiss: pauses of ten seconds and more.
+#[track_caller]
+pub(crate) fn patiently(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(50);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited for {what}");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
