@@ -184,6 +184,8 @@ impl World {
                 planner.demand(self.demands.clone(), now);
                 self.nodes[node].planner = planner;
                 self.nodes[node].up = true;
+                // All may have been down for days.
+                self.upset = self.now;
                 self.tick(node);
             }
         }
