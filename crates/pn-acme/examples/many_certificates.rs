@@ -78,6 +78,7 @@ fn certificate(
         profile: None,
         ari: None,
         source: Source::Obtained,
+        revoked_at: None,
         unknown: serde_json::Map::new(),
     })
 }

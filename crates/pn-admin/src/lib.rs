@@ -1,6 +1,6 @@
 //! The admin API and the metrics: everything that the process shows of itself over HTTP, and every JSON shape of it.
-//! What is shown is made elsewhere; of what is changed only `reload` and `rollback` are here, and both only ask the
-//! control plane.
+//! What is shown is made elsewhere; what is changed here is only asked for, of the control plane and of those who look
+//! after certificates.
 
 mod builtin;
 mod metrics;
@@ -12,4 +12,4 @@ mod tests;
 
 pub use builtin::{Api, MetricsPage};
 pub use server::{AdminError, AdminServer};
-pub use views::{Certificate, Process, Views};
+pub use views::{Begun, Certificate, CertificateSource, Process, Renewal, ServedCertificate, Views};

@@ -1,6 +1,7 @@
 //! The admin address as clients meet it: a real socket, a real control plane, no data plane.
 
-use crate::{AdminServer, Certificate, Process, Views};
+use crate::{AdminServer, Begun, Certificate, Process, Views};
+use certificates::certificates;
 use pn_control::{
     Candidate, Control, ControlThread, Finding, Inputs, Lifecycle, Loading, Locate, NoIssuing, Parts,
     Provider, Severity, StatusSource,
@@ -14,6 +15,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
+
+mod certificates;
 
 struct Nothing;
 
@@ -37,17 +40,18 @@ impl Process for Nothing {
     }
 
     fn certificates(&self) -> Vec<Certificate> {
-        let certificate = |names: &[&str], serial: &str, on_demand| Certificate {
-            names: names.iter().map(|&name| name.to_owned()).collect(),
-            serial: serial.to_owned(),
-            not_before: 1,
-            not_after: 1_900_000_000,
-            on_demand,
-        };
-        vec![
-            certificate(&["a.localhost", "b.localhost"], "0a1b", false),
-            certificate(&["chosen-by-a-client.d.localhost"], "0a1c", true),
-        ]
+        certificates()
+    }
+
+    fn orders(&self) -> Vec<(String, &'static str, u64)> {
+        vec![("main".to_owned(), "issued", 7)]
+    }
+
+    fn renew(&self, id: &str) -> Result<Begun, String> {
+        match id {
+            "c.example-1" => Ok(Begun { result: "begun", message: "ordered".to_owned(), at: None }),
+            _ => Err("not now".to_owned()),
+        }
     }
 
     fn metrics(&self, out: &mut String) {

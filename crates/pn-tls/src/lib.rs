@@ -32,6 +32,6 @@ pub use pn_core::tls::{ClientIdentity, PolicyId, TlsInfo, TlsSignal};
 pub use rustls::sign::CertifiedKey;
 pub use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 pub use signal::{Hello, normalise_sni, read_signal};
-pub use store::{CertificateInfo, CertificateStore, Mint, Minted, Source};
+pub use store::{CertificateInfo, CertificateStore, Mint, Minted, Source, certificate_info};
 pub use table::{Choice, Serve, TlsListener, TlsSite, TlsTable, UNRECOGNIZED_NAME};
 pub use upstream::{UpstreamBatch, UpstreamTls, server_name};

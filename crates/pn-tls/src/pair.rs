@@ -13,7 +13,9 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use std::net::IpAddr;
 use std::sync::Arc;
 use x509_parser::extensions::GeneralName;
+use x509_parser::oid_registry::OID_SIG_ED25519;
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 /// Warn when less than this is left of a certificate, or less than a quarter of its life when that is shorter.
 const EXPIRY_WARNING: u64 = 14 * 24 * 3600;
@@ -47,6 +49,8 @@ pub(crate) struct Pair {
 pub(crate) struct Facts {
     pub(crate) names: Vec<String>,
     pub(crate) serial: String,
+    pub(crate) signed_by: String,
+    pub(crate) key_type: &'static str,
     pub(crate) not_before: u64,
     pub(crate) not_after: u64,
 }
@@ -174,9 +178,38 @@ pub(crate) fn facts(leaf: &CertificateDer<'_>) -> Option<Facts> {
     Some(Facts {
         names: names_of(&cert),
         serial: hex(cert.raw_serial()),
+        signed_by: signer_of(&cert),
+        key_type: key_type_of(&cert),
         not_before: seconds(cert.validity().not_before),
         not_after: seconds(cert.validity().not_after),
     })
+}
+
+/// The common name of who signed it, or all that there is of its name.
+fn signer_of(cert: &X509Certificate<'_>) -> String {
+    let name = cert.issuer();
+    let common = name.iter_common_name().next().and_then(|name| name.as_str().ok());
+    common.map_or_else(|| name.to_string(), str::to_owned)
+}
+
+/// As the configuration calls them where it knows them.
+fn key_type_of(cert: &X509Certificate<'_>) -> &'static str {
+    match cert.public_key().parsed() {
+        Ok(PublicKey::EC(point)) => match point.key_size() {
+            256 => "p256",
+            384 => "p384",
+            521..=528 => "p521",
+            _ => "ec",
+        },
+        Ok(PublicKey::RSA(key)) => match key.key_size() {
+            2048 => "rsa2048",
+            3072 => "rsa3072",
+            4096 => "rsa4096",
+            _ => "rsa",
+        },
+        _ if cert.public_key().algorithm.algorithm == OID_SIG_ED25519 => "ed25519",
+        _ => "other",
+    }
 }
 
 fn names_of(cert: &X509Certificate<'_>) -> Vec<String> {

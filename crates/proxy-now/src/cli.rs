@@ -1,5 +1,8 @@
 //! The command line. Every option says what it does; nothing here does it.
 
+pub(crate) mod certs;
+
+pub(crate) use certs::{Certs, CertsCommand};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -25,6 +28,7 @@ The running process:
   status         What runs, and how the last reload went
   reload         Read the configuration again, now
   rollback       Go back to an accepted configuration
+  certs          Certificates: list, show, renew
 
 Tools:
   trust          Make this machine trust the internal CA
@@ -67,6 +71,7 @@ pub(crate) enum Command {
     Status(Status),
     Reload(Reload),
     Rollback(Rollback),
+    Certs(Certs),
     Trust(Trust),
     HashPassword(HashPassword),
     Completions(Completions),

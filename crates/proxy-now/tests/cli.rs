@@ -204,16 +204,17 @@ fn help_is_worth_reading() {
     let overview = run(dir.path(), &["--help"], "").out;
     let listed = overview.lines().filter_map(|line| line.strip_prefix("  ")?.split_once("  "));
     let commands: Vec<_> = listed.filter(|(name, _)| !name.is_empty() && !name.starts_with('-')).collect();
-    assert_eq!(commands.len(), 14, "{commands:?}");
-    for (name, _) in commands {
-        let help = run(dir.path(), &[name, "-h"], "").out;
+    assert_eq!(commands.len(), 15, "{commands:?}");
+    let of_certs = ["list", "show", "renew"].map(|action| vec!["certs", action]);
+    for name in commands.iter().map(|(name, _)| vec![*name]).chain(of_certs) {
+        let help = run(dir.path(), &[&name[..], &["-h"]].concat(), "").out;
         let first = help.lines().next().unwrap_or_default();
-        assert!(first.len() > 20 && !first.starts_with("Usage"), "{name}: {first}");
+        assert!(first.len() > 20 && !first.starts_with("Usage"), "{name:?}: {first}");
         assert_ne!(first, "How the running process is reached");
         for line in help.lines().filter(|line| line.starts_with("  ")) {
             let told = line.trim_start().split_once("  ").map_or("", |(_, told)| told.trim());
             let wraps = line.starts_with("        ") || line.len() < 40;
-            assert!(wraps || !told.is_empty() && !told.starts_with('['), "{name}: {line}");
+            assert!(wraps || !told.is_empty() && !told.starts_with('['), "{name:?}: {line}");
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod challenges;
 mod fallback;
+mod operator;
 mod outages;
 mod place;
 mod renewal_info;

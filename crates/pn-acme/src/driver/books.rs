@@ -8,7 +8,7 @@ use crate::records::{
 };
 use crate::storage::{Ca, Expected, Key, Lease, Storage, StorageError, Version};
 use pn_model::acme::{AcmeIssuer, KeyType};
-use x509_parser::public_key::PublicKey;
+use pn_tls::CertificateInfo;
 
 /// All records of one certificate.
 #[derive(Debug, Default)]
@@ -105,7 +105,7 @@ pub(super) fn certificate_key(source: &Source, demand: &Demand) -> Key {
 }
 
 fn held(record: &CertificateRecord, settings: Option<&AcmeIssuer>) -> Result<Held, String> {
-    let (not_before, not_after) = record.validity()?;
+    let CertificateInfo { serial, key_type, not_before, not_after, .. } = record.info()?;
     let window = record.ari.as_ref().map(|ari| Window {
         start: ari.window_start,
         end: ari.window_end,
@@ -114,29 +114,24 @@ fn held(record: &CertificateRecord, settings: Option<&AcmeIssuer>) -> Result<Hel
     // One that was brought here is good for as long as it lasts, whatever key it has.
     let fits = record.source == Origin::Imported
         || settings.is_none_or(|wanted| {
-            record.profile == wanted.profile && key_type(record).is_none_or(|kind| kind == wanted.key_type)
+            record.profile == wanted.profile
+                && key_type_of(key_type).is_none_or(|kind| kind == wanted.key_type)
         });
     let asked = record.ari.as_ref().map_or(record.obtained_at, |ari| ari.retry_after);
     let ask_at = record.replaced_by.is_none().then_some(asked);
-    let directory = record.issuer_directory.clone();
-    Ok(Held { directory, not_before, not_after, obtained_at: record.obtained_at, fits, window, ask_at })
+    let (directory, obtained_at) = (record.issuer_directory.clone(), record.obtained_at);
+    let revoked = record.revoked_at.is_some();
+    Ok(Held { directory, serial, not_before, not_after, obtained_at, fits, window, ask_at, revoked })
 }
 
 /// `None`: one that is never ordered here.
-fn key_type(record: &CertificateRecord) -> Option<KeyType> {
-    let leaf = record.leaf().ok()?;
-    let (_, leaf) = x509_parser::parse_x509_certificate(&leaf).ok()?;
-    let bits = match leaf.public_key().parsed().ok()? {
-        PublicKey::EC(point) => point.key_size(),
-        PublicKey::RSA(key) => key.key_size(),
-        _ => return None,
-    };
-    match bits {
-        256 => Some(KeyType::P256),
-        384 => Some(KeyType::P384),
-        2048 => Some(KeyType::Rsa2048),
-        3072 => Some(KeyType::Rsa3072),
-        4096 => Some(KeyType::Rsa4096),
+fn key_type_of(name: &str) -> Option<KeyType> {
+    match name {
+        "p256" => Some(KeyType::P256),
+        "p384" => Some(KeyType::P384),
+        "rsa2048" => Some(KeyType::Rsa2048),
+        "rsa3072" => Some(KeyType::Rsa3072),
+        "rsa4096" => Some(KeyType::Rsa4096),
         _ => None,
     }
 }

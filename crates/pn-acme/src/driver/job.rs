@@ -35,6 +35,7 @@ pub(super) async fn look(cx: &Context, demand: &Demand) -> Result<Page, PutOff> 
     let mut page = read(cx, demand).await?;
     if let Some(record) = &page.record {
         cx.publish(demand, record);
+        cx.shelf.tell_of_the_end(demand, page.facts.tries.last_error.as_deref(), cx.now());
     }
     page.record = None;
     Ok(page)

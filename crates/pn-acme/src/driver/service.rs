@@ -6,16 +6,16 @@ use super::job;
 use super::others::Others;
 use super::presenters::{LOOK, LocalPresenter, Presenter, Presenters};
 use super::run::{Standing, World};
+use super::served::Shelf;
+use super::tally::{OrderCounts, Tally};
 use super::wanted::{Around, Issuing, Unusable, Wanted};
 use crate::Time;
-use crate::life::{CertificateId, Demand, Pace, Planner, PutOff, Visit};
+use crate::life::{Asked, CertificateId, Demand, Pace, Plan, Planner, PutOff, Visit};
 use crate::records::CertificateRecord;
 use crate::storage::{Clock, Storage};
 use arc_swap::ArcSwap;
-use pn_model::{HostPattern, Model};
+use pn_model::Model;
 use pn_tls::{CertificateStore, Source};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::io;
@@ -54,6 +54,8 @@ pub(super) enum Command {
     /// Look at this one again now.
     Touch(CertificateId),
     Accounts(AccountOrder),
+    /// Look at what is due.
+    Wake,
 }
 
 /// What all work on certificates shares.
@@ -68,8 +70,8 @@ pub(super) struct Context {
     nap: Duration,
     clock: Clock,
     planner: Mutex<Planner>,
-    /// The newest of each that was published, by when it was obtained and ends.
-    published: Mutex<BTreeMap<CertificateId, (Time, String)>>,
+    pub(super) shelf: Shelf,
+    pub(super) tally: Tally,
     /// Until when CAs that said nothing of renewals are not asked again.
     quiet: Mutex<BTreeMap<CertificateId, Time>>,
 }
@@ -152,10 +154,21 @@ impl Driver {
         outcome.await.unwrap_or_else(|_| Err(gone()))
     }
 
+    /// Has another certificate obtained in place of this one, however young that is.
+    pub fn renew(&self, id: &CertificateId) -> Asked {
+        let asked = self.cx.planner().ask_for(id, self.cx.now());
+        // Full: what waits there wakes the thread.
+        self.orders.try_send(Command::Wake).unwrap_or_default();
+        asked
+    }
+
     pub fn status(&self) -> Vec<CertificateStatus> {
-        let now = self.cx.now();
-        let plans = self.cx.planner().plans(now);
-        plans.into_iter().filter_map(|plan| CertificateStatus::of(plan, now)).collect()
+        self.cx.status()
+    }
+
+    /// Orders since the process started.
+    pub fn orders(&self) -> OrderCounts {
+        self.cx.tally.counts()
     }
 }
 
@@ -211,7 +224,8 @@ impl Context {
             wanted: ArcSwap::default(),
             clock: parts.clock,
             planner: Mutex::new(Planner::new(parts.pace)),
-            published: Mutex::default(),
+            shelf: Shelf::default(),
+            tally: Tally::default(),
             quiet: Mutex::default(),
         }
     }
@@ -229,6 +243,16 @@ impl Context {
         World { wire: &*issuing.wire, presenters: &issuing.presenters, clock: &self.clock, standing }
     }
 
+    pub(super) fn status(&self) -> Vec<CertificateStatus> {
+        let now = self.now();
+        let plans = self.planner().plans(now);
+        let of = |plan: Plan| {
+            let served = self.shelf.get(&plan.demand.id);
+            CertificateStatus::of(plan, served, now)
+        };
+        plans.into_iter().filter_map(of).collect()
+    }
+
     pub(super) fn quiet_until(&self, id: &CertificateId) -> Time {
         let quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
         quiet.get(id).copied().unwrap_or(0)
@@ -240,19 +264,7 @@ impl Context {
 
     /// Gives the certificate to handshakes, unless they have it.
     pub(super) fn publish(&self, demand: &Demand, record: &CertificateRecord) {
-        let this = (record.obtained_at, record.issuer_directory.clone());
-        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-        if published.get(&demand.id) == Some(&this) {
-            return;
-        }
-        match certified_key(record) {
-            Ok(key) => {
-                let names = demand.names.iter().map(|name| pattern(name));
-                self.certificates.publish(Source::Acme, [(names, key)]);
-                published.insert(demand.id.clone(), this);
-            }
-            Err(error) => tracing::error!(id = %demand.id, error, "a stored certificate cannot be used"),
-        }
+        self.shelf.publish(&self.certificates, demand, record);
     }
 
     fn due(&self) -> (Vec<Visit>, Duration) {
@@ -280,16 +292,15 @@ impl Context {
                 let own = Arc::clone(self);
                 side.spawn(async move { accounts::obey(&own, order).await });
             }
+            Command::Wake => {}
             Command::Touch(id) => self.planner().touch(&id, self.now()),
         }
     }
 
     /// Certificates that are known already are left alone.
     async fn load(self: &Arc<Self>, wanted: Wanted) {
-        let new: Vec<Demand> = {
-            let published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-            wanted.demands.iter().filter(|demand| !published.contains_key(&demand.id)).cloned().collect()
-        };
+        let new: Vec<Demand> =
+            wanted.demands.iter().filter(|demand| !self.shelf.has(&demand.id)).cloned().collect();
         for some in new.chunks(LOADS) {
             let mut jobs = JoinSet::new();
             for demand in some {
@@ -310,9 +321,8 @@ impl Context {
         let names: BTreeSet<&str> = demands.iter().flat_map(|d| &d.names).map(String::as_str).collect();
         self.certificates.retain(Source::Acme, |name| names.contains(name));
         let ids: BTreeSet<&CertificateId> = demands.iter().map(|demand| &demand.id).collect();
-        let known = |kept: &CertificateId| ids.contains(kept);
-        self.published.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| known(id));
-        self.quiet.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| known(id));
+        self.shelf.retain(&ids);
+        self.quiet.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| ids.contains(id));
         let (mut planner, now) = (self.planner(), self.now());
         planner.demand(demands, now);
         wanted.otherwise(&before).iter().for_each(|id| planner.touch(id, now));
@@ -329,20 +339,6 @@ impl Context {
             let why = PutOff::Trouble("this is a bug: see the log".to_owned());
             self.planner().put_off(&visit, why, self.now());
         }
-    }
-}
-
-fn certified_key(record: &CertificateRecord) -> Result<Arc<pn_tls::CertifiedKey>, String> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(record.chain_pem.as_bytes()).collect();
-    let key = PrivateKeyDer::from_pem_slice(record.key_pem.expose().as_bytes());
-    let (chain, key) = (chain.map_err(|e| e.to_string())?, key.map_err(|e| e.to_string())?);
-    pn_tls::certified_key(chain, key)
-}
-
-fn pattern(name: &str) -> HostPattern {
-    match name.strip_prefix("*.") {
-        Some(suffix) => HostPattern::OneLabel(suffix.to_owned()),
-        None => HostPattern::Exact(name.to_owned()),
     }
 }
 

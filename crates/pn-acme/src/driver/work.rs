@@ -4,6 +4,7 @@ use super::accounts::{AccountError, Who, may_be_the_account};
 use super::books::{self, Page};
 use super::run::{Standing, run};
 use super::service::Context;
+use super::tally::OrderOutcome;
 use super::wanted::Issuing;
 use crate::Time;
 use crate::acme::{
@@ -42,6 +43,12 @@ pub(super) async fn obtain(
     books::write_tries(storage, demand, &begun, lease).await.map_err(trouble)?;
     let ordered = order(cx, demand, page, attempt, &issuing, &who, standing).await;
     let now = cx.now();
+    let outcome = match &ordered {
+        Ok(_) if attempt.staging => OrderOutcome::Rehearsed,
+        Ok(_) => OrderOutcome::Issued,
+        Err(failure) => failure.kind.into(),
+    };
+    cx.tally.count(&source.issuer, outcome);
     let tries = match ordered {
         Ok(_) if attempt.staging => {
             tracing::info!(names = %names(demand), directory = attempt.directory, "the staging CA said yes");
@@ -243,6 +250,7 @@ fn certificate(
         profile: issuing.settings.profile.clone(),
         ari: None,
         source: Source::Obtained,
+        revoked_at: None,
         unknown: serde_json::Map::new(),
     }
 }

@@ -82,6 +82,7 @@ pub(super) fn certificate(chain: &[u8], key: &[u8], first: &str) -> Result<Certi
         profile: None,
         ari: None,
         source: Source::Imported,
+        revoked_at: None,
         unknown: serde_json::Map::new(),
     })
 }

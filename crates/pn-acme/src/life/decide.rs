@@ -44,12 +44,14 @@ pub(super) struct Own {
     pub(super) not_before: Time,
     /// When it saw the certificate take the place of another.
     pub(super) seen: Option<Time>,
+    /// Somebody asked for another one.
+    pub(super) asked_for: bool,
 }
 
 pub(super) fn decide(demand: &Demand, facts: &Facts, own: Own, now: Time) -> Decision {
-    let Own { not_before, seen } = own;
+    let Own { not_before, seen, asked_for } = own;
     let held = facts.held.as_ref();
-    let due = held.map_or(0, |held| held.due(&demand.id, seen, now));
+    let due = held.filter(|_| !asked_for).map_or(0, |held| held.due(&demand.id, seen, now));
     let asks = held.and_then(|held| held.ask_due(now)).filter(|_| now < due);
     if asks.is_some_and(|at| at <= now) {
         return Decision::Ask;

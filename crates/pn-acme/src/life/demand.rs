@@ -21,6 +21,11 @@ impl CertificateId {
         Self(certificate_id(names).into())
     }
 
+    /// As it was shown or stored before.
+    pub fn from_stored(id: &str) -> Self {
+        Self(id.into())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

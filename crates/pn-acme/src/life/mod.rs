@@ -17,7 +17,7 @@ mod tests;
 
 pub use decide::{Attempt, Decision, Next};
 pub use demand::{CertificateId, Demand, Source, demands};
-pub use planner::{Pace, Plan, Planner, PutOff, Visit, VisitKind};
+pub use planner::{Asked, Pace, Plan, Planner, PutOff, Visit, VisitKind};
 pub use renewal::{Held, Window};
 pub use throttle::{Slots, Throttle};
 pub use tries::{Failure, FailureKind, Tries};

@@ -1,7 +1,12 @@
 //! Which certificates to look at when: all that are wanted, one visit of each at a time, the urgent ones first.
 
+mod asked;
+
+pub use asked::Asked;
+
 use super::decide::{Own, decide};
 use super::{Attempt, CertificateId, Decision, Demand, Facts, MINUTE, Next, Slots, Time, spread};
+use asked::Wish;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -72,6 +77,8 @@ pub struct Plan {
     pub at: Time,
     /// Of the storage, at the last visit.
     pub trouble: Option<String>,
+    /// Somebody asked for another certificate, which is not there yet.
+    pub asked_for: bool,
 }
 
 #[derive(Debug)]
@@ -104,6 +111,7 @@ struct Entry {
     /// When a try was first seen that is said to be of the future: its pause is counted from here.
     ahead: Option<Ahead>,
     newest: Option<Newest>,
+    wish: Option<Wish>,
 }
 
 /// The certificate that was seen last. `since`: when it was first seen in place of another.
@@ -305,11 +313,23 @@ impl Planner {
 
 impl Entry {
     fn new(demand: Arc<Demand>) -> Self {
-        Self { demand, facts: None, wake: None, busy: false, trouble: None, ahead: None, newest: None }
+        Self {
+            demand,
+            facts: None,
+            wake: None,
+            busy: false,
+            trouble: None,
+            ahead: None,
+            newest: None,
+            wish: None,
+        }
     }
 
     fn decide(&mut self, facts: &Facts, now: Time) -> Decision {
-        let own = Own { not_before: self.pause_ends(facts, now), seen: self.seen(facts, now) };
+        let (asked_for, first) = self.wishes(facts);
+        let pause_ends = self.pause_ends(facts, now);
+        let not_before = if first { pause_ends.min(now) } else { pause_ends };
+        let own = Own { not_before, seen: self.seen(facts, now), asked_for };
         decide(&self.demand, facts, own, now)
     }
 
@@ -376,7 +396,8 @@ impl Entry {
             Some(Decision::Ask) => (Next::Ask, now),
             Some(Decision::Obtain(_)) | None => (renews, self.wake.map_or(now, |(wake, _)| wake.max(now))),
         };
-        let Self { demand, busy, trouble, .. } = self;
-        Plan { demand: Arc::clone(demand), facts, busy: *busy, next, at, trouble: trouble.clone() }
+        let Self { demand, busy, trouble, wish, .. } = self;
+        let (demand, trouble) = (Arc::clone(demand), trouble.clone());
+        Plan { demand, facts, busy: *busy, next, at, trouble, asked_for: wish.is_some() }
     }
 }

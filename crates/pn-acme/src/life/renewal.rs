@@ -7,6 +7,8 @@ use super::{CertificateId, DAY, HOUR, MINUTE, Time, spread};
 pub struct Held {
     /// The directory of the CA that signed it.
     pub directory: String,
+    /// Hexadecimal.
+    pub serial: String,
     pub not_before: Time,
     pub not_after: Time,
     pub obtained_at: Time,
@@ -16,6 +18,8 @@ pub struct Held {
     pub window: Option<Window>,
     /// When to ask the CA for that again. `None`: it has nothing to say.
     pub ask_at: Option<Time>,
+    /// The CA was told to take it back: it serves only until another is there.
+    pub revoked: bool,
 }
 
 /// A CA's suggestion, and the moment of it that was drawn.
@@ -50,6 +54,9 @@ impl Held {
     /// When to get the next one. `seen` is when this process saw it take the place of another, if it did: that tells by
     /// its own clock how old it is.
     pub(super) fn due(&self, id: &CertificateId, seen: Option<Time>, now: Time) -> Time {
+        if self.revoked {
+            return 0;
+        }
         let life = self.life();
         let (at, apart) = match self.window {
             _ if !self.fits => (0, APART_CHANGED),
@@ -68,9 +75,10 @@ impl Held {
         self.ask_at.map(|at| if at > now.saturating_add(7 * DAY) { now } else { at })
     }
 
-    /// Whether it is so late that fallback issuers are asked too: half of the time for renewing it has gone by.
+    /// Whether it is so late that fallback issuers are asked too: half of the time for renewing it has gone by, or it is
+    /// revoked.
     pub(super) fn is_pressing(&self, now: Time) -> bool {
-        self.left(now) <= self.life() / 6
+        self.revoked || self.left(now) <= self.life() / 6
     }
 
     /// What is left of it, in its last fiftieth.
@@ -101,12 +109,14 @@ mod tests {
     fn held(days: u64) -> Held {
         Held {
             directory: "https://ca/dir".to_owned(),
+            serial: "01".to_owned(),
             not_before: 0,
             not_after: days * DAY,
             obtained_at: HOUR,
             fits: true,
             window: None,
             ask_at: None,
+            revoked: false,
         }
     }
 
@@ -125,6 +135,7 @@ mod tests {
             ("the CA says too late", Held { window: window(9_000, 9_010, 9_001), ..held(90) }, 2_052, 2_052),
             ("the CA says it was yesterday", Held { window: window(0, 1, 0), ..held(90) }, 7, 7),
             ("another key", Held { fits: false, ..held(90) }, 1, 2),
+            ("revoked", Held { revoked: true, ..held(90) }, 0, 0),
             (
                 "obtained by a clock that was ahead",
                 Held { obtained_at: 200 * DAY, ..held(90) },

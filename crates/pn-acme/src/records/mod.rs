@@ -9,6 +9,7 @@ mod secret;
 use crate::Time;
 use crate::storage::{Ca, Expected, Key, Lease, Storage, StorageError, Version, certificate_id};
 use pn_model::Secret;
+use pn_tls::CertificateInfo;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde::de::DeserializeOwned;
@@ -76,6 +77,9 @@ pub struct CertificateRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ari: Option<AriRecord>,
     pub source: Source,
+    /// When the CA was told to take it back. It serves until another is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Time>,
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }
@@ -221,6 +225,11 @@ impl CertificateRecord {
     pub fn leaf(&self) -> Result<CertificateDer<'static>, String> {
         let first = CertificateDer::pem_slice_iter(self.chain_pem.as_bytes()).next();
         first.ok_or("there is no certificate in it")?.map_err(|error| error.to_string())
+    }
+
+    /// What the first certificate says of itself.
+    pub fn info(&self) -> Result<CertificateInfo, String> {
+        pn_tls::certificate_info(&self.leaf()?).ok_or_else(|| "it is no X.509 certificate".to_owned())
     }
 
     /// From when until when it is valid.

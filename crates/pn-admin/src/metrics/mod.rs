@@ -1,5 +1,6 @@
 //! The metrics page: the data plane's series, and those of the configuration, the certificates and the process.
 
+mod certificates;
 mod exposition;
 mod process;
 
@@ -14,7 +15,7 @@ pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 pub(crate) fn text(views: &Views) -> String {
     let mut out = Exposition::default();
     configuration(&mut out, &views.status.read());
-    certificates(&mut out, views);
+    certificates::write(&mut out, &*views.process);
     process::write(&mut out, views.lifecycle.started);
     let mut text = out.finish();
     views.process.metrics(&mut text);
@@ -51,28 +52,6 @@ fn configuration(out: &mut Exposition, status: &Status) {
         Kind::Gauge,
         "Last config reload success, as a Unix timestamp.",
         status.last_success.map_or(0.0, seconds),
-    );
-}
-
-fn certificates(out: &mut Exposition, views: &Views) {
-    out.family("traefik_tls_certs_not_after", Kind::Gauge, "When a certificate ends, as a Unix timestamp.");
-    // Names that clients chose are no labels: whoever asks for many would fill the memory of whoever scrapes.
-    let (on_demand, wanted): (Vec<_>, Vec<_>) =
-        views.process.certificates().into_iter().partition(|certificate| certificate.on_demand);
-    for certificate in wanted {
-        let cn = certificate.names.first().map_or("", String::as_str);
-        let sans = certificate.names.join(",");
-        out.sample(
-            "traefik_tls_certs_not_after",
-            &[("cn", cn), ("serial", &certificate.serial), ("sans", &sans)],
-            certificate.not_after as f64,
-        );
-    }
-    out.one(
-        "tls_certs_on_demand",
-        Kind::Gauge,
-        "Certificates held for names under wildcards that clients asked for.",
-        on_demand.len() as f64,
     );
 }
 

@@ -1,5 +1,7 @@
 //! Which request gets which answer.
 
+mod certificates;
+
 use super::Shared;
 use super::guard::{self, Came};
 use crate::views::{self, OutcomeView, Page};
@@ -25,6 +27,8 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     let api = Router::new()
         .route("/reload", post(reload))
         .route("/rollback", post(roll_back))
+        .route("/certificates/{name}", get(certificates::show))
+        .route("/certificates/{name}/renew", post(certificates::renew))
         .route("/{name}", get(api))
         .layer(axum::middleware::from_fn(guarded));
     Router::new()

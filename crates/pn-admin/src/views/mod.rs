@@ -1,14 +1,15 @@
 //! The pages that only read: one function from a name to a page, for the admin address and for `@api`.
 
-mod certificates;
+pub(crate) mod certificates;
 mod graph;
 mod status;
 mod traefik;
 
-pub use certificates::Certificate;
+pub use certificates::{Certificate, CertificateSource, Renewal, ServedCertificate};
 pub(crate) use status::{OutcomeView, time};
 
 use crate::metrics;
+use certificates::Unclear;
 use pn_control::{Lifecycle, StatusSource};
 use pn_core::GraphSource;
 use pn_model::ListenerName;
@@ -27,14 +28,31 @@ pub trait Process: Send + Sync {
     /// Where a listener of the running graph is reached, with ports that the kernel chose.
     fn addresses(&self, listener: &ListenerName) -> Vec<SocketAddr>;
 
-    /// Certificates in use.
+    /// Certificates in use, and those that are wanted and not there.
     fn certificates(&self) -> Vec<Certificate>;
+
+    /// Orders of certificates since the start: issuer, what came of them, how many.
+    fn orders(&self) -> Vec<(String, &'static str, u64)>;
+
+    /// Has another certificate obtained in place of the one with this id, which has a [`Renewal`].
+    fn renew(&self, id: &str) -> Result<Begun, String>;
 
     /// The metrics of the data plane, in Prometheus' text format.
     fn metrics(&self, out: &mut String);
 
     /// The moment, as the state of servers has it (`ServerState::available`).
     fn now(&self) -> u64;
+}
+
+/// What comes of asking for something that takes its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// `begun`, `under-way`, or `waits`.
+    pub result: &'static str,
+    /// In words.
+    pub message: String,
+    /// When it goes on, in seconds since 1970, where it waits.
+    pub at: Option<u64>,
 }
 
 /// What the pages are made from. Shared by the admin address and the built-in services.
@@ -67,8 +85,19 @@ pub(crate) fn api(views: &Views, name: &str) -> Option<Page> {
         "certificates" => json(&certificates::all(views)),
         "version" => json(&traefik::version(views)),
         "overview" => json(&traefik::overview(&status)),
-        _ => return None,
+        _ => return certificate(views, name.strip_prefix("certificates/")?).ok(),
     })
+}
+
+/// The page of one certificate.
+pub(crate) fn certificate(views: &Views, name: &str) -> Result<Page, Unclear> {
+    certificates::find(views, name).map(|one| json(&certificates::view(one, certificates::now())))
+}
+
+/// The answer to what takes its time.
+pub(crate) fn begun(begun: &Begun) -> Page {
+    let at = begun.at.map(certificates::moment);
+    json(&serde_json::json!({ "result": begun.result, "message": begun.message, "at": at }))
 }
 
 /// The page at `/metrics`.

@@ -1,6 +1,6 @@
 //! One certificate of the store, with what there is to know of it, and the choice among several of one name.
 
-use super::{CertificateInfo, Source};
+use super::{CertificateInfo, Source, info_of};
 use crate::pair;
 use rustls::SignatureScheme;
 use rustls::sign::CertifiedKey;
@@ -37,7 +37,8 @@ impl Fit {
 
 impl Held {
     pub(super) fn new(source: Source, key: Arc<CertifiedKey>) -> Self {
-        let info = super::info_of(&key);
+        let info = info_of(&key);
+        let info = info.map(|info| CertificateInfo { source: Some(source), ..info });
         let (schemes, rank) = (pair::schemes_of(key.key.as_ref()), pair::rank(&key));
         Self { key, source, info, schemes: schemes.into(), rank }
     }

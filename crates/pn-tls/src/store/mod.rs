@@ -16,6 +16,7 @@ use pn_model::{HostPattern, IssuerName};
 use rustls::SignatureScheme;
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
+use rustls_pki_types::CertificateDer;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -37,10 +38,16 @@ pub enum Source {
 /// What is held for a name, for metrics and the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateInfo {
+    /// Who put it into the store. `None`: it is from files.
+    pub source: Option<Source>,
     /// Names and addresses of the certificate.
     pub names: Vec<String>,
     /// Hexadecimal.
     pub serial: String,
+    /// The common name of the CA that signed it.
+    pub signed_by: String,
+    /// `p256`, `p384`, `rsa2048` and the like.
+    pub key_type: &'static str,
     /// Seconds since 1970.
     pub not_before: u64,
     /// Seconds since 1970.
@@ -206,7 +213,8 @@ impl CertificateStore {
         held.sort_by_key(|held| Arc::as_ptr(held) as usize);
         held.dedup_by(|a, b| Arc::ptr_eq(a, b));
         let minted = infos(self.minted.keys());
-        let minted = minted.into_iter().map(|info| CertificateInfo { on_demand: true, ..info });
+        let source = Some(Source::InternalCa);
+        let minted = minted.into_iter().map(|info| CertificateInfo { source, on_demand: true, ..info });
         held.iter().filter_map(|held| held.info.clone()).chain(minted).collect()
     }
 
@@ -238,9 +246,15 @@ fn key_of(pattern: HostPattern) -> Option<String> {
 }
 
 fn info_of(key: &CertifiedKey) -> Option<CertificateInfo> {
-    let facts = pair::facts(key.cert.first()?)?;
-    let pair::Facts { names, serial, not_before, not_after } = facts;
-    Some(CertificateInfo { names, serial, not_before, not_after, on_demand: false })
+    certificate_info(key.cert.first()?)
+}
+
+/// What a leaf certificate says of itself. `None` for what is not X.509.
+pub fn certificate_info(leaf: &CertificateDer<'_>) -> Option<CertificateInfo> {
+    let facts = pair::facts(leaf)?;
+    let pair::Facts { names, serial, signed_by, key_type, not_before, not_after } = facts;
+    let (source, on_demand) = (None, false);
+    Some(CertificateInfo { source, names, serial, signed_by, key_type, not_before, not_after, on_demand })
 }
 
 impl Default for CertificateStore {

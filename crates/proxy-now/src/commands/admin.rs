@@ -58,7 +58,7 @@ fn change(address: &str, path: &str) -> Result<ExitCode> {
 }
 
 /// `None`: nobody answers, which has been said.
-fn ask(method: &Method, address: &str, path: &str) -> Result<Option<Answer>> {
+pub(super) fn ask(method: &Method, address: &str, path: &str) -> Result<Option<Answer>> {
     let answer = client::ask(method, address, path)?;
     if let Err(error) = &answer {
         output::error(&format!("{error:#}"));
@@ -67,7 +67,7 @@ fn ask(method: &Method, address: &str, path: &str) -> Result<Option<Answer>> {
     Ok(answer.ok())
 }
 
-fn refused(answer: &Answer) -> ExitCode {
+pub(super) fn refused(answer: &Answer) -> ExitCode {
     output::error(&format!("{}: {}", answer.status, answer.body.trim_end()));
     output::FAILED.into()
 }

@@ -1,6 +1,7 @@
 //! One function a command.
 
 mod admin;
+mod certs;
 mod check;
 mod config;
 mod password;
@@ -26,6 +27,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Status(options) => admin::status(&options),
         Command::Reload(options) => admin::reload(&options),
         Command::Rollback(options) => admin::roll_back(&options),
+        Command::Certs(options) => certs::run(&options),
         Command::Trust(options) => trust::trust(&options),
         Command::HashPassword(options) => password::hash(&options),
         Command::Completions(options) => Ok(completions(&options)),

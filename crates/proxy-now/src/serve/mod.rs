@@ -1,6 +1,7 @@
 //! The composition root: makes every room, hands each what it needs, and sees the process from its start to its end.
 
 mod activation;
+mod certificates;
 mod first;
 mod identity;
 mod lifetime;
@@ -96,12 +97,13 @@ fn start(inputs: &Inputs, options: &crate::cli::Serve) -> Result<Serving> {
     let (publisher, source) = GraphPublisher::new();
     let store = Arc::new(CertificateStore::new());
     let plane = Arc::new(plane(&model, &store, &source)?);
+    let issuing = issuing(&model, state, store);
     let (status, lifecycle) = (StatusSource::default(), Arc::new(Lifecycle::default()));
     let views = Arc::new(Views {
         status: status.clone(),
         lifecycle: Arc::clone(&lifecycle),
         graph: source.clone(),
-        process: Arc::new(ThisProcess::new(&plane)),
+        process: Arc::new(ThisProcess::new(&plane, issuing.driver())),
     });
     let admin = Arc::new(AdminServer::start(Arc::clone(&views))?);
     let parts = Parts {
@@ -115,7 +117,7 @@ fn start(inputs: &Inputs, options: &crate::cli::Serve) -> Result<Serving> {
         registry: StateRegistry::default(),
         plane: Arc::<Plane>::clone(&plane),
         followers: vec![Arc::<AdminServer>::clone(&admin), logging],
-        issuing: Box::new(issuing(&model, state, store)),
+        issuing: Box::new(issuing),
         last_good: Some(first.last_good),
         status,
         lifecycle: Arc::clone(&lifecycle),

@@ -1,6 +1,7 @@
 //! What the admin pages ask of the process as a whole.
 
-use pn_admin::{Certificate, Process};
+use super::certificates;
+use pn_admin::{Begun, Certificate, Process};
 use pn_model::ListenerName;
 use pn_proxy::{Meters, Plane};
 use std::net::SocketAddr;
@@ -11,11 +12,12 @@ pub(super) struct ThisProcess {
     plane: Weak<Plane>,
     workers: usize,
     meters: Meters,
+    driver: certificates::Lifecycle,
 }
 
 impl ThisProcess {
-    pub(super) fn new(plane: &Arc<Plane>) -> Self {
-        Self { plane: Arc::downgrade(plane), workers: plane.workers(), meters: plane.meters() }
+    pub(super) fn new(plane: &Arc<Plane>, driver: certificates::Lifecycle) -> Self {
+        Self { plane: Arc::downgrade(plane), workers: plane.workers(), meters: plane.meters(), driver }
     }
 }
 
@@ -33,15 +35,16 @@ impl Process for ThisProcess {
     }
 
     fn certificates(&self) -> Vec<Certificate> {
-        let certificate = |info: pn_tls::CertificateInfo| Certificate {
-            names: info.names,
-            serial: info.serial,
-            not_before: info.not_before,
-            not_after: info.not_after,
-            on_demand: info.on_demand,
-        };
-        let all = self.plane.upgrade().map(|plane| plane.certificates()).unwrap_or_default();
-        all.into_iter().map(certificate).collect()
+        let in_use = self.plane.upgrade().map(|plane| plane.certificates()).unwrap_or_default();
+        certificates::all(in_use, self.driver.get())
+    }
+
+    fn orders(&self) -> Vec<(String, &'static str, u64)> {
+        certificates::orders(self.driver.get())
+    }
+
+    fn renew(&self, id: &str) -> Result<Begun, String> {
+        certificates::renew(self.driver.get(), id)
     }
 
     fn metrics(&self, out: &mut String) {

@@ -1,6 +1,7 @@
 //! The driver, against servers and simulated CAs.
 
 mod accounts;
+mod asked;
 mod nodes;
 mod others;
 mod sim;

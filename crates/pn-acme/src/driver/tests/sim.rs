@@ -10,7 +10,7 @@ use crate::driver::presenters::{Presenter, Presenters};
 use crate::driver::run::Wire;
 use crate::driver::service::{Command, Context, DriverParts, serve};
 use crate::driver::wanted::{Issuing, Wanted};
-use crate::life::{Demand, Pace, Source, Throttle};
+use crate::life::{Asked, CertificateId, Demand, Pace, Source, Throttle};
 use crate::storage::{BoxFuture, Clock, MemoryStore};
 use pn_model::acme::AcmeIssuer;
 use pn_tls::CertificateStore;
@@ -151,10 +151,15 @@ impl Nodes {
     }
 
     pub(super) fn status(&self, node: usize) -> Vec<CertificateStatus> {
-        let cx = &self.nodes[node].cx;
-        let now = (self.clock)();
-        let plans = cx.planner().plans(now);
-        plans.into_iter().filter_map(|plan| CertificateStatus::of(plan, now)).collect()
+        self.nodes[node].cx.status()
+    }
+
+    /// Asks a node for another certificate.
+    pub(super) async fn renew(&self, node: usize, name: &str) -> Asked {
+        let Node { cx, orders, .. } = &self.nodes[node];
+        let asked = cx.planner().ask_for(&CertificateId::of(&[name.to_owned()]), (self.clock)());
+        assert!(orders.send(Command::Wake).await.is_ok());
+        asked
     }
 
     pub(super) async fn pass(&self, days: f64) {

@@ -22,6 +22,8 @@ fn held(days: u64) -> Option<Held> {
         fits: true,
         window: None,
         ask_at: None,
+        serial: days.to_string(),
+        revoked: false,
     })
 }
 

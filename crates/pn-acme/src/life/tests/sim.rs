@@ -309,6 +309,8 @@ impl World {
             fits: true,
             window: None,
             ask_at: (self.scenario.ari != Ari::None).then_some(obtained_at),
+            serial: stored.len().to_string(),
+            revoked: false,
         };
         self.store.held.insert(id.clone(), held);
     }

@@ -81,6 +81,7 @@ pub(super) fn record(number: u64) -> CertificateRecord {
         profile: None,
         ari: None,
         source: Source::Obtained,
+        revoked_at: None,
         unknown: serde_json::Map::new(),
     }
 }

@@ -1,0 +1,68 @@
+//! Certificates that somebody asks for out of turn. What is asked for is another one than is held now: whoever obtains
+//! it, the wish is granted then. Limits hold as ever (our throttle, a CA that asked for patience); the pause after failed
+//! tries does not, for the first try.
+
+use super::{Entry, Planner};
+use crate::life::{Attempt, CertificateId, Decision, Facts, Time};
+
+/// What comes of asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// An order is begun now.
+    Begins(Attempt),
+    /// It is being looked after at this moment; when that ends without another certificate, an order is begun.
+    UnderWay,
+    /// Our throttle, or a CA that asked for patience, has it wait.
+    Waits(Time),
+    /// The storage has not been read yet, so that it is not known what is held.
+    Unread,
+    /// Nobody wants such a certificate.
+    Unknown,
+}
+
+/// A wish that is not granted yet.
+#[derive(Debug)]
+pub(super) struct Wish {
+    /// What is to be replaced; `None`: there was none.
+    serial: Option<String>,
+    /// Rounds that had failed when it was asked for: the pause that follows from them does not count.
+    failures: u32,
+}
+
+impl Planner {
+    /// Wants another certificate than the one that is held, now.
+    pub fn ask_for(&mut self, id: &CertificateId, now: Time) -> Asked {
+        let Some(entry) = self.entries.get_mut(id) else { return Asked::Unknown };
+        let Some(facts) = entry.facts.clone() else { return Asked::Unread };
+        let serial = facts.held.as_ref().map(|held| held.serial.clone());
+        entry.wish = Some(Wish { serial, failures: facts.tries.failures });
+        if entry.busy {
+            return Asked::UnderWay;
+        }
+        match entry.decide(&facts, now) {
+            Decision::Obtain(attempt) => {
+                let full_until = self.full_until(id, &attempt, now);
+                self.wake(id, now);
+                full_until.map_or(Asked::Begins(attempt), Asked::Waits)
+            }
+            Decision::Wait { until, .. } => Asked::Waits(until),
+            Decision::Ask => Asked::UnderWay,
+        }
+    }
+
+    fn full_until(&self, id: &CertificateId, attempt: &Attempt, now: Time) -> Option<Time> {
+        let source = self.entries.get(id)?.demand.issuers.get(attempt.issuer)?;
+        let mut slots = self.slots.get(&attempt.directory)?.clone();
+        slots.take(source.throttle, now).err()
+    }
+}
+
+impl Entry {
+    /// Whether another certificate is asked for, and whether no try has been made for that yet.
+    pub(super) fn wishes(&mut self, facts: &Facts) -> (bool, bool) {
+        let held = facts.held.as_ref().map(|held| &held.serial);
+        self.wish = self.wish.take().filter(|wish| wish.serial.as_ref() == held);
+        let first = self.wish.as_ref().is_some_and(|wish| wish.failures == facts.tries.failures);
+        (self.wish.is_some(), first)
+    }
+}
