@@ -106,8 +106,24 @@ pub(super) fn refusal(url: &str, status: u16, problem: Problem, retry_after: Opt
         _ => FaultKind::Refused,
     };
     let place = problem.instance.as_deref().map(|url| format!("; see {}", shown(url))).unwrap_or_default();
-    let message = format!("`{url}` refused with {status}: {problem}{place}");
+    let said = match (problem.name(), problem.detail.trim()) {
+        ("", "") => String::new(),
+        _ => format!(": {problem}"),
+    };
+    let message = format!("`{url}` refused with {status}{said}{}{place}", remedy(status, &problem));
     AcmeFault { kind, problem: Some(Box::new(problem)), retry_after, challenge: None, message }
+}
+
+/// Where the status or the text tells it, and not the type.
+fn remedy(status: u16, problem: &Problem) -> &'static str {
+    match (problem.name(), status) {
+        ("", 300..400) => "; redirects are not followed: look at the issuer's `directory`",
+        ("", 404) => "; look at the issuer's `directory`",
+        ("malformed", _) if problem.detail.to_ascii_lowercase().contains("contact") => {
+            "; look at the issuer's `email`"
+        }
+        _ => "",
+    }
 }
 
 #[cfg(test)]
@@ -167,6 +183,35 @@ mod tests {
             ("", &[]),
         ] {
             assert_eq!(answer("link", value).links("alternate").collect::<Vec<_>>(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_an_answer_leaves_unsaid_is_said() {
+        for (kind, status, detail, expected) in [
+            ("about:blank", 503, "", "refused with 503"),
+            (
+                "about:blank",
+                302,
+                "",
+                "refused with 302; redirects are not followed: look at the issuer's `directory`",
+            ),
+            (
+                "about:blank",
+                404,
+                "gone",
+                "refused with 404: about:blank: gone; look at the issuer's `directory`",
+            ),
+            (
+                "urn:ietf:params:acme:error:malformed",
+                400,
+                "Contact information is missing",
+                "refused with 400: malformed: Contact information is missing; look at the issuer's `email`",
+            ),
+        ] {
+            let problem = Problem { kind: kind.to_owned(), detail: detail.to_owned(), ..Problem::default() };
+            let fault = refusal("https://ca.test/x", status, problem, None);
+            assert_eq!(fault.message, format!("`https://ca.test/x` {expected}"));
         }
     }
 
