@@ -256,7 +256,8 @@ fn certificate(
 }
 
 fn tell(demand: &Demand, attempt: &Attempt, failure: &Failure, tries: &Tries, now: Time) {
-    let again = tries.next.saturating_sub(now);
+    let held = demand.issuers.iter().map(|source| tries.holds(&source.directory, now).unwrap_or(0)).min();
+    let again = tries.next.max(held.unwrap_or(0)).saturating_sub(now);
     tracing::warn!(
         names = %names(demand), directory = attempt.directory, staging = attempt.staging,
         failures = tries.failures, error = failure.message,

@@ -63,7 +63,7 @@ impl Tries {
 
     /// Until when the CA asked for patience, if that is still to come. What lies further ahead than it may ask for was
     /// noted by a clock that is or was ahead.
-    pub(super) fn holds(&self, directory: &str, now: Time) -> Option<Time> {
+    pub(crate) fn holds(&self, directory: &str, now: Time) -> Option<Time> {
         let until = self.held_back.get(directory).copied()?;
         (until > now && until <= now.saturating_add(HOLD_MOST)).then_some(until)
     }
