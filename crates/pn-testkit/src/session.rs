@@ -84,7 +84,13 @@ impl Session {
     /// Over TLS, with the protocol that ALPN agrees on.
     #[track_caller]
     pub fn tls(address: SocketAddr, server_name: &str, options: &TlsOptions) -> Self {
-        Self::opened(address, async {
+        Self::try_tls(address, server_name, options)
+            .unwrap_or_else(|error| panic!("connect to {address}: {error}"))
+    }
+
+    /// The same; the error says what went wrong.
+    pub fn try_tls(address: SocketAddr, server_name: &str, options: &TlsOptions) -> Result<Self, String> {
+        runtime::finish("a connection", async {
             let name = ServerName::try_from(server_name.to_owned()).map_err(text)?;
             let (stream, local) = tcp(address).await?;
             let stream = TlsConnector::from(options.config()).connect(name, stream).await.map_err(text)?;

@@ -4,7 +4,9 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a step of a test fails as the test does")]
 
 mod challenges;
+mod disk;
 mod fallback;
+mod hostile;
 mod operator;
 mod outages;
 mod place;
