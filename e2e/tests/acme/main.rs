@@ -7,6 +7,7 @@ mod challenges;
 mod disk;
 mod fallback;
 mod hostile;
+mod load;
 mod operator;
 mod outages;
 mod place;
