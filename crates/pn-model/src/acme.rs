@@ -52,6 +52,15 @@ pub const DIRECTORIES: &[KnownDirectory] = &[
     },
 ];
 
+impl KnownDirectory {
+    /// Whether a directory is one whose certificates nobody trusts.
+    pub fn is_staging(url: &str) -> bool {
+        DIRECTORIES
+            .iter()
+            .any(|known| known.staging == Some(url) || (known.url == url && known.name.ends_with("-staging")))
+    }
+}
+
 /// `issuers.NAME.acme`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcmeIssuer {

@@ -37,7 +37,7 @@ pub use machine::{
     Action, Challenge, HttpMethod, HttpRequest, HttpResponse, Identifier, Input, Machine, Step, Time,
     TransportError,
 };
-pub use order::{Obtained, Order};
+pub use order::{DryRan, DryRun, Obtained, Order, ReadDirectory};
 pub use pn_model::acme::{ChallengeKind, KeyType};
 pub use procedure::Procedure;
 pub use renewal::{RenewalInfo, RenewalWindow, RevocationReason, Revoke};

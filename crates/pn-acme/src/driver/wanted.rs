@@ -86,7 +86,7 @@ impl Wanted {
 }
 
 impl Issuing {
-    fn new(
+    pub(super) fn new(
         name: &IssuerName,
         settings: &AcmeIssuer,
         at: &NodePath,

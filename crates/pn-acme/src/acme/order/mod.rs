@@ -1,8 +1,11 @@
 //! One order from the first request to the chain (RFC 8555 section 7.4). How names are proven is in `prove`; when orders
 //! are placed, and what follows a failure, is for the schedule.
 
+mod dry_run;
 mod finish;
 mod prove;
+
+pub use dry_run::{DryRan, DryRun, ReadDirectory};
 
 use super::answer::Answer;
 use super::call::{By, Line};
@@ -82,12 +85,16 @@ impl Order {
             let what = format!("an order for {} names; it has one to {ACME_IDENTIFIERS}", self.names.len());
             return Err(AcmeFault::internal(what));
         }
+        self.check_profile(directory, line.session.directory_url())
+    }
+
+    /// `place`: the directory's URL.
+    pub(crate) fn check_profile(&self, directory: &Directory, place: &str) -> Result<(), AcmeFault> {
         let profiles = &directory.meta.profiles;
         match &self.profile {
             Some(profile) if !profiles.contains_key(profile) => {
                 let offered: Vec<_> = profiles.keys().map(String::as_str).take(20).collect();
                 let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
-                let place = line.session.directory_url();
                 let what = format!(
                     "`{place}` has no profile `{profile}` (it has: {offered}); change the issuer's `profile`"
                 );

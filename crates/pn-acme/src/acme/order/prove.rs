@@ -10,10 +10,10 @@ use pn_model::acme::ChallengeKind;
 use serde_json::json;
 
 /// A name that is not proven yet.
-struct Open {
+pub(super) struct Open {
     authorization: String,
     answer_to: String,
-    challenge: Challenge,
+    pub(super) challenge: Challenge,
 }
 
 impl Open {
@@ -32,6 +32,15 @@ impl Order {
         order: &WireOrder,
     ) -> Result<(), AcmeFault> {
         let open = self.open(line, directory, order).await?;
+        self.prove_these(line, order, open).await
+    }
+
+    pub(super) async fn prove_these(
+        &self,
+        line: &Line,
+        order: &WireOrder,
+        open: Vec<Open>,
+    ) -> Result<(), AcmeFault> {
         if open.is_empty() {
             return Ok(());
         }
@@ -50,7 +59,7 @@ impl Order {
     }
 
     /// Those that the CA has proven before are passed over.
-    async fn open(
+    pub(super) async fn open(
         &self,
         line: &Line,
         directory: &Directory,

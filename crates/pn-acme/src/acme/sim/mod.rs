@@ -150,7 +150,7 @@ impl SimCa {
             "revoke" => self.revoke(Some(account), &signed),
             "new-order" => self.new_order(account, &signed),
             "order" => self.order(account, id),
-            "authz" => self.authorization(account, id),
+            "authz" => self.authorization(account, id, &signed),
             "chall" => self.challenge(account, id, segments.next().unwrap_or_default(), &signed),
             "finalize" => self.finalize(account, id, &signed),
             "cert" => self.certificate(account, id, segments.next() == Some("alt")),

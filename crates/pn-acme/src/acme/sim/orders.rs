@@ -148,10 +148,18 @@ impl SimCa {
         }
     }
 
-    pub(super) fn authorization(&mut self, account: usize, id: &str) -> Outcome {
+    /// How many authorizations are still to be proven.
+    pub(crate) fn pending(&self) -> usize {
+        self.authorizations.iter().filter(|one| one.status == "pending").count()
+    }
+
+    pub(super) fn authorization(&mut self, account: usize, id: &str, signed: &Signed) -> Outcome {
         let id: usize = id.parse().map_err(|_| problem(404, "malformed", "no such authorization"))?;
         if self.authorizations.get(id).is_none_or(|one| one.account != account) {
             return Err(problem(404, "malformed", "no such authorization"));
+        }
+        if json_of(signed)?["status"] == "deactivated" {
+            self.authorizations[id].status = "deactivated";
         }
         self.advance_authorization(id);
         let one = &self.authorizations[id];

@@ -1,6 +1,7 @@
 //! The procedures against the simulated CA. Every test that throws dice prints its seed when it fails.
 
 mod account;
+mod dry_run;
 mod faults;
 mod orders;
 mod strict;

@@ -129,7 +129,7 @@ impl Accounts {
 }
 
 /// A session with a key that nobody knows.
-fn stranger(directory: &str) -> Result<Session, AcmeFault> {
+pub(super) fn stranger(directory: &str) -> Result<Session, AcmeFault> {
     let key = AccountKey::generate(KeyType::P256).map_err(AcmeFault::internal)?;
     Session::new(directory, key, None)
 }
