@@ -12,4 +12,5 @@ mod tests;
 
 pub use builtin::{Api, MetricsPage};
 pub use server::{AdminError, AdminServer};
+pub use views::{Account, AccountAnswer, AccountRefusal, Accounts};
 pub use views::{Begun, Certificate, CertificateSource, Process, Renewal, ServedCertificate, Views};

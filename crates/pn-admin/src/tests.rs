@@ -1,5 +1,7 @@
 //! The admin address as clients meet it: a real socket, a real control plane, no data plane.
 
+mod accounts;
+
 use crate::{AdminServer, Begun, Certificate, Process, Views};
 use certificates::certificates;
 use pn_control::{
@@ -114,6 +116,7 @@ impl Rig {
             lifecycle: Arc::clone(&lifecycle),
             graph: source,
             process: Arc::new(Nothing),
+            accounts: Arc::new(accounts::Two),
         };
         let admin = Arc::new(AdminServer::start(Arc::new(views)).unwrap());
         let parts = Parts {

@@ -1,7 +1,9 @@
 //! The command line. Every option says what it does; nothing here does it.
 
+pub(crate) mod acme;
 pub(crate) mod certs;
 
+pub(crate) use acme::{AccountsList, Acme, AcmeCheck, AcmeCommand};
 pub(crate) use certs::{Certs, CertsCommand};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -29,6 +31,7 @@ The running process:
   reload         Read the configuration again, now
   rollback       Go back to an accepted configuration
   certs          Certificates: list, show, renew
+  acme           Accounts at ACME CAs: list, new key, end
 
 Tools:
   trust          Make this machine trust the internal CA
@@ -72,6 +75,7 @@ pub(crate) enum Command {
     Reload(Reload),
     Rollback(Rollback),
     Certs(Certs),
+    Acme(Acme),
     Trust(Trust),
     HashPassword(HashPassword),
     Completions(Completions),
@@ -158,6 +162,10 @@ pub(crate) struct Check {
     /// Skip what only the real host has: environment, secrets, files, names
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Also order at each ACME issuer's staging directory, as far as it goes without a running proxy; nothing is kept
+    #[arg(long, value_enum, value_name = "WHERE", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "staging", conflicts_with = "offline")]
+    pub(crate) acme: Option<AcmeCheck>,
     /// For people, or for programs: each finding with its code, file, line and column
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

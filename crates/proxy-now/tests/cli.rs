@@ -204,9 +204,10 @@ fn help_is_worth_reading() {
     let overview = run(dir.path(), &["--help"], "").out;
     let listed = overview.lines().filter_map(|line| line.strip_prefix("  ")?.split_once("  "));
     let commands: Vec<_> = listed.filter(|(name, _)| !name.is_empty() && !name.starts_with('-')).collect();
-    assert_eq!(commands.len(), 15, "{commands:?}");
+    assert_eq!(commands.len(), 16, "{commands:?}");
     let of_certs = ["list", "show", "renew"].map(|action| vec!["certs", action]);
-    for name in commands.iter().map(|(name, _)| vec![*name]).chain(of_certs) {
+    let of_acme = ["accounts", "rollover", "deactivate"].map(|action| vec!["acme", action]);
+    for name in commands.iter().map(|(name, _)| vec![*name]).chain(of_certs).chain(of_acme) {
         let help = run(dir.path(), &[&name[..], &["-h"]].concat(), "").out;
         let first = help.lines().next().unwrap_or_default();
         assert!(first.len() > 20 && !first.starts_with("Usage"), "{name:?}: {first}");

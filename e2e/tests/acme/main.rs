@@ -3,7 +3,9 @@
 //! and told while a CA, a name server or a disk does not do its part.
 #![expect(clippy::expect_used, clippy::panic, reason = "a step of a test fails as the test does")]
 
+mod accounts;
 mod challenges;
+mod check;
 mod disk;
 mod fallback;
 mod hostile;

@@ -1,5 +1,6 @@
 //! Which request gets which answer.
 
+mod accounts;
 mod certificates;
 
 use super::Shared;
@@ -29,6 +30,9 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/rollback", post(roll_back))
         .route("/certificates/{name}", get(certificates::show))
         .route("/certificates/{name}/renew", post(certificates::renew))
+        .route("/acme/accounts", get(accounts::list))
+        .route("/acme/accounts/rollover", post(accounts::roll_over))
+        .route("/acme/accounts/deactivate", post(accounts::deactivate))
         .route("/{name}", get(api))
         .layer(axum::middleware::from_fn(guarded));
     Router::new()

@@ -1,10 +1,12 @@
 //! The pages that only read: one function from a name to a page, for the admin address and for `@api`.
 
+pub(crate) mod accounts;
 pub(crate) mod certificates;
 mod graph;
 mod status;
 mod traefik;
 
+pub use accounts::{Account, AccountAnswer, AccountRefusal, Accounts};
 pub use certificates::{Certificate, CertificateSource, Renewal, ServedCertificate};
 pub(crate) use status::{OutcomeView, time};
 
@@ -61,6 +63,7 @@ pub struct Views {
     pub lifecycle: Arc<Lifecycle>,
     pub graph: GraphSource,
     pub process: Arc<dyn Process>,
+    pub accounts: Arc<dyn Accounts>,
 }
 
 /// One answer.

@@ -1,5 +1,6 @@
 //! `check`: reading, compiling and the TLS material, as `run` would do them, with every finding in one run.
 
+use super::rehearsal;
 use crate::cli::{Check, Format};
 use crate::{inputs, output, serve};
 use anyhow::Result;
@@ -15,18 +16,23 @@ pub(super) fn check(options: &Check) -> Result<ExitCode> {
     let inputs = inputs::of(options.config.as_deref())?;
     let load = LoadOptions { offline: options.offline, strict: options.strict, env: &inputs::env, fs: &Disk };
     let mut loaded = pn_config::load(&inputs.inputs, &load);
-    if let Some(model) = loaded.partial.take() {
-        later_stages(&mut loaded, &model, options.offline);
+    let model = loaded.partial.take();
+    if let Some(model) = &model {
+        later_stages(&mut loaded, model, options.offline);
     }
+    // What is wrong already would only be found again, and later.
+    let sound = model.filter(|_| !loaded.has_errors());
+    let tried = rehearsal::at_cas(sound.as_ref(), options.acme)?;
     match options.format {
-        Format::Json => output::print(&loaded.json()),
+        Format::Json => output::print(&rehearsal::with_json(&loaded.json(), &tried)?),
         Format::Human => {
             output::note(&loaded.text(output::coloured()));
+            output::print(&rehearsal::text(&tried));
             output::print(&verdict(&loaded, &inputs.named));
         }
     }
     let stands = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error || options.strict;
-    let passes = !loaded.diagnostics.iter().any(stands);
+    let passes = !loaded.diagnostics.iter().any(stands) && rehearsal::passes(&tried, options.strict);
     Ok(if passes { ExitCode::SUCCESS } else { output::FAILED.into() })
 }
 

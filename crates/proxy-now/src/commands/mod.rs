@@ -1,10 +1,12 @@
 //! One function a command.
 
+mod acme;
 mod admin;
 mod certs;
 mod check;
 mod config;
 mod password;
+mod rehearsal;
 mod trust;
 
 use crate::cli::{Arguments, Command, Completions, Run};
@@ -28,6 +30,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Reload(options) => admin::reload(&options),
         Command::Rollback(options) => admin::roll_back(&options),
         Command::Certs(options) => certs::run(&options),
+        Command::Acme(options) => acme::run(&options),
         Command::Trust(options) => trust::trust(&options),
         Command::HashPassword(options) => password::hash(&options),
         Command::Completions(options) => Ok(completions(&options)),

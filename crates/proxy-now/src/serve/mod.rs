@@ -1,5 +1,6 @@
 //! The composition root: makes every room, hands each what it needs, and sees the process from its start to its end.
 
+mod accounts;
 mod activation;
 mod certificates;
 mod first;
@@ -12,6 +13,7 @@ mod systemd;
 
 use crate::inputs::Inputs;
 use crate::output;
+use accounts::DriverAccounts;
 use anyhow::{Context, Result};
 use first::First;
 use logging::Logging;
@@ -104,6 +106,7 @@ fn start(inputs: &Inputs, options: &crate::cli::Serve) -> Result<Serving> {
         lifecycle: Arc::clone(&lifecycle),
         graph: source.clone(),
         process: Arc::new(ThisProcess::new(&plane, issuing.driver())),
+        accounts: Arc::new(DriverAccounts(issuing.driver())),
     });
     let admin = Arc::new(AdminServer::start(Arc::clone(&views))?);
     let parts = Parts {
