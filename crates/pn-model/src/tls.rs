@@ -1,8 +1,11 @@
 //! TLS policies and issuers.
 
+use crate::HostPattern;
 use crate::acme::AcmeIssuer;
 use crate::ids::{IssuerName, NodePath, TlsPolicyName};
 use crate::site::PemSource;
+use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// What is demanded of a client's TLS before any route is known.
@@ -34,6 +37,32 @@ pub struct ClientAuth {
     pub mode: ClientAuthMode,
     pub roots: Vec<PemSource>,
     pub crls: Vec<PemSource>,
+    /// Who comes in of those whose certificate is verified: by the whole subject, as RFC 4514 writes it, or by a name.
+    /// Both empty: all.
+    pub subjects: Vec<String>,
+    pub names: Vec<ClientName>,
+}
+
+/// A subject alternative name of client certificates (RFC 5280 section 4.2.1.6), each of its own kind.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ClientName {
+    Host(HostPattern),
+    Email(String),
+    Uri(String),
+    /// All URIs that begin so and go on.
+    UriBelow(String),
+    Ip(IpAddr),
+}
+
+impl fmt::Display for ClientName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(host) => host.fmt(f),
+            Self::Email(text) | Self::Uri(text) => f.write_str(text),
+            Self::UriBelow(prefix) => write!(f, "{prefix}*"),
+            Self::Ip(ip) => ip.fmt(f),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Verifiers of client certificates, one for each mode of a policy's `client-auth`.
 
 use crate::error::{TlsError, TlsErrorKind, TlsWarning};
+use crate::only_these::OnlyThese;
 use crate::pem::{PemReader, name_of};
 use crate::signatures::verify_signatures;
 use aws_lc_rs::digest;
@@ -11,6 +12,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DistinguishedName, Error, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
@@ -20,7 +22,7 @@ pub(crate) struct ClientDemand {
     pub(crate) verifier: Arc<dyn ClientCertVerifier>,
     /// Whether a certificate that was taken has been verified.
     pub(crate) verifies: bool,
-    /// Of the mode and the content of roots and revocation lists, in whatever order.
+    /// Of the mode, who comes in, and the content of roots and revocation lists, in whatever order.
     pub(crate) digest: Vec<u8>,
 }
 
@@ -52,6 +54,10 @@ pub(crate) fn demand(
     let roots = roots(auth, at, pem, reports);
     let lists = revocation_lists(auth, at, pem, now, reports);
     let verifies = matches!(auth.mode, ClientAuthMode::VerifyIfGiven | ClientAuthMode::RequireAndVerify);
+    let narrowed = !auth.subjects.is_empty() || !auth.names.is_empty();
+    if !verifies && narrowed {
+        reports.error(at.clone(), TlsErrorKind::UnverifiedNames);
+    }
     let unused = !verifies && (!auth.roots.is_empty() || !auth.crls.is_empty());
     if unused {
         reports
@@ -63,13 +69,14 @@ pub(crate) fn demand(
     if reports.errors.len() > before {
         return None;
     }
-    let digest = digest_of(auth.mode, &roots, &lists);
+    let digest = digest_of(auth, &roots, &lists);
     let verifier = match auth.mode {
         ClientAuthMode::Request => Ok(unverified(provider, false)),
         ClientAuthMode::RequireAny => Ok(unverified(provider, true)),
         ClientAuthMode::VerifyIfGiven => verified(roots, lists, provider, false),
         ClientAuthMode::RequireAndVerify => verified(roots, lists, provider, true),
     };
+    let verifier = verifier.map(|verifier| only_these(auth, verifier));
     match verifier {
         Ok(verifier) => Some(ClientDemand { verifier, verifies, digest }),
         Err(reason) => {
@@ -173,12 +180,20 @@ fn verified(
     builder.build().map_err(|error| error.to_string())
 }
 
+fn only_these(auth: &ClientAuth, inner: Arc<dyn ClientCertVerifier>) -> Arc<dyn ClientCertVerifier> {
+    if auth.subjects.is_empty() && auth.names.is_empty() {
+        return inner;
+    }
+    let subjects = auth.subjects.iter().cloned().collect();
+    Arc::new(OnlyThese { inner, subjects, names: auth.names.clone() })
+}
+
 fn unverified(provider: &CryptoProvider, mandatory: bool) -> Arc<dyn ClientCertVerifier> {
     Arc::new(AnyCertificate { algorithms: provider.signature_verification_algorithms, mandatory })
 }
 
 fn digest_of(
-    mode: ClientAuthMode,
+    auth: &ClientAuth,
     roots: &[CertificateDer<'_>],
     lists: &[CertificateRevocationListDer<'_>],
 ) -> Vec<u8> {
@@ -188,7 +203,10 @@ fn digest_of(
     let mut revoked: Vec<[u8; 32]> = lists.iter().map(|der| sha256(der)).collect();
     revoked.sort_unstable();
     revoked.dedup();
-    let mut all = format!("{mode:?}/{}/{}/", parts.len(), revoked.len()).into_bytes();
+    let names: BTreeSet<String> = auth.names.iter().map(|name| format!("{name:?}")).collect();
+    let subjects: BTreeSet<&String> = auth.subjects.iter().collect();
+    let only = format!("{subjects:?}/{names:?}");
+    let mut all = format!("{:?}/{}/{}/{only}/", auth.mode, parts.len(), revoked.len()).into_bytes();
     all.extend(parts.into_iter().chain(revoked).flatten());
     all
 }

@@ -35,6 +35,8 @@ pub enum TlsErrorKind {
     NothingUsable,
     #[error("clients are to be verified, but no roots are given")]
     NoClientRoots,
+    #[error("`subjects` and `sans` of certificates that nobody verifies say nothing")]
+    UnverifiedNames,
     #[error("{source_name} cannot be read: {reason}")]
     Unreadable { source_name: String, reason: String },
     #[error("{source_name} has no {wanted}")]
@@ -83,6 +85,7 @@ impl TlsErrorKind {
             Self::NoClientRoots => {
                 "set `client-auth.roots` to the PEM files of the CAs that certify clients".into()
             }
+            Self::UnverifiedNames => "set `mode` to `require-and-verify` or `verify-if-given`".into(),
             Self::Unreadable { .. } => "check the path, and that the proxy's user may read it".into(),
             Self::Missing { wanted, .. } => {
                 format!("the file must hold a {wanted} in PEM (a key must not be encrypted with a password)")

@@ -51,13 +51,18 @@ pub fn client_identity(leaf: &CertificateDer<'_>, verified: bool) -> ClientIdent
     };
     ClientIdentity {
         verified,
-        subject: rfc4514(cert.subject()),
+        subject: subject_of(&cert),
         issuer: rfc4514(cert.issuer()),
         sans: sans(&cert),
         serial: hex(cert.raw_serial()),
         fingerprint,
         certificate,
     }
+}
+
+/// As RFC 4514 writes it.
+pub(crate) fn subject_of(cert: &X509Certificate<'_>) -> String {
+    rfc4514(cert.subject())
 }
 
 fn expired(leaf: &CertificateDer<'_>, now: UnixTime) -> bool {

@@ -9,6 +9,7 @@ mod client_auth;
 mod error;
 mod hosts;
 mod identity;
+mod only_these;
 mod pair;
 mod pem;
 mod policy;

@@ -2,6 +2,7 @@
 
 use super::context::FileWhat;
 use super::{Context, acme};
+use crate::parse;
 use crate::resolved::{Node, Section};
 use crate::value::Table;
 use pn_model::tls::{ClientAuth, ClientAuthMode, IssuerKind, TlsVersion};
@@ -113,7 +114,15 @@ fn client_auth(cx: &mut Context<'_>, table: &Table) -> ClientAuth {
             help,
         );
     }
-    ClientAuth { mode, roots, crls: cx.pems(table, "crls", FileWhat::Revocations) }
+    let crls = cx.pems(table, "crls", FileWhat::Revocations);
+    let subjects = cx.scalars(table, "subjects", parse::subject);
+    let names = cx.scalars(table, "sans", parse::client_name);
+    if !verifies && let Some(first) = table.items("subjects").iter().chain(table.items("sans")).next() {
+        let message = "what a certificate says that nobody verifies is no reason to let anybody in";
+        let help = "set `mode` to \"require-and-verify\" or \"verify-if-given\"";
+        cx.error("unverified-names", first.span, message, help);
+    }
+    ClientAuth { mode, roots, crls, subjects, names }
 }
 
 /// Any place in a table that somebody wrote.

@@ -3,6 +3,7 @@
 
 mod acme;
 mod address;
+mod client_name;
 mod field;
 mod host;
 mod path;
@@ -12,6 +13,7 @@ mod tests;
 
 pub(crate) use acme::{base64, base64url, directory, email, key_name, name_server, service_url};
 pub(crate) use address::{Upstream, bind_address, network, upstream};
+pub(crate) use client_name::{client_name, subject};
 pub(crate) use field::{cookie_name, header_name, header_value, media_type, method};
 pub(crate) use host::{host_name, host_pattern};
 pub(crate) use path::{path_literal, path_pattern, path_prefix};

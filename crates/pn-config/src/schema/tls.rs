@@ -59,6 +59,20 @@ const CLIENT_AUTH: &[Key] = &[
     Key::new("roots", Type::OneOrMany(&Type::Pem), "PEM roots that client certificates must lead to.")
         .or(Default::Strings(&[])),
     Key::new("crls", Type::OneOrMany(&Type::Pem), "PEM revocation lists.").or(Default::Strings(&[])),
+    Key::new(
+        "subjects",
+        Type::OneOrMany(&Type::Text),
+        "Whole subjects as RFC 4514 writes them (`openssl x509 -noout -subject -nameopt rfc2253`). With `subjects` or \
+         `sans`, of the certificates that are verified only those come in that one of either is for.",
+    )
+    .or(Default::Strings(&[])),
+    Key::new(
+        "sans",
+        Type::OneOrMany(&Type::Text),
+        "Alternative names: `host`, `*.host`, `**.host`, `name@host`, an address, a URI, or URIs that begin with what \
+         stands before a `*` at the end.",
+    )
+    .or(Default::Strings(&[])),
 ];
 
 const VERSIONS: Type = Type::Choice(&["1.2", "1.3"], &[]);

@@ -2,7 +2,9 @@
 
 use super::pki::{Ca, Leaf};
 use super::world::{Client, Failure, World, client_auth, errors, policy, site};
+use pn_model::HostPattern;
 use pn_model::tls::ClientAuthMode::{self, Request, RequireAndVerify, RequireAny, VerifyIfGiven};
+use pn_model::tls::ClientName;
 use rustls::version::{TLS12, TLS13};
 use rustls::{CertificateError, Error};
 
@@ -17,6 +19,7 @@ enum Met {
     Revoked,
     Expired,
     UnknownStatus,
+    NotThisOne,
 }
 
 fn meet(world: &World, person: Option<&Leaf>, version: &'static rustls::SupportedProtocolVersion) -> Met {
@@ -31,6 +34,7 @@ fn meet(world: &World, person: Option<&Leaf>, version: &'static rustls::Supporte
         Err(Failure::Server(Error::InvalidCertificate(error))) => match error {
             CertificateError::UnknownIssuer => Met::UnknownCa,
             CertificateError::Revoked => Met::Revoked,
+            CertificateError::ApplicationVerificationFailure => Met::NotThisOne,
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Met::Expired,
             CertificateError::UnknownRevocationStatus
             | CertificateError::ExpiredRevocationListContext { .. } => Met::UnknownStatus,
@@ -144,5 +148,43 @@ fn what_cannot_be_demanded_is_refused() {
         assert_eq!(found.len(), 1, "{name}: {found:?}");
         assert_eq!(found[0].at.to_string(), at, "{name}");
         assert!(found[0].to_string().contains(words), "{name}: {}", found[0]);
+    }
+}
+
+#[test]
+fn only_these_subjects_and_names_come_in() {
+    let (ca, wrong, server) =
+        (Ca::new("clients"), Ca::new("strangers"), Ca::new("servers").leaf(&["a.example"]));
+    let (good, stranger) = (ca.leaf(&["db.corp", "10.0.0.1"]), wrong.leaf(&["db.corp"]));
+    let host = |host: HostPattern| ClientName::Host(host);
+    let rows: [(&[&str], Vec<ClientName>, Met); 10] = [
+        (&["CN=db.corp"], vec![], Met::Verified),
+        (&["CN=DB.corp"], vec![], Met::NotThisOne),
+        (&["CN=db.corp,O=Corp"], vec![], Met::NotThisOne),
+        (&["CN=other"], vec![host(HostPattern::Exact("db.corp".into()))], Met::Verified),
+        (&[], vec![host(HostPattern::OneLabel("corp".into()))], Met::Verified),
+        (&[], vec![host(HostPattern::Exact("web.corp".into()))], Met::NotThisOne),
+        (&[], vec![ClientName::Ip([10, 0, 0, 1].into())], Met::Verified),
+        (&[], vec![ClientName::Ip([10, 0, 0, 2].into())], Met::NotThisOne),
+        // Names of another kind say nothing.
+        (&[], vec![ClientName::Email("db.corp".into()), ClientName::Uri("db.corp".into())], Met::NotThisOne),
+        (&[], vec![ClientName::UriBelow("d".into())], Met::NotThisOne),
+    ];
+    for mode in [VerifyIfGiven, RequireAndVerify] {
+        for (subjects, names, expected) in &rows {
+            let demanding = policy("p", |policy| {
+                policy.client_auth = client_auth(mode, &[&ca]);
+                let auth = policy.client_auth.as_mut().unwrap();
+                auth.subjects = subjects.iter().map(|&subject| subject.to_owned()).collect();
+                auth.names.clone_from(names);
+            });
+            let world = World::new(&[site(&["a.example"], &server).under(&demanding)]);
+            for version in [&TLS12, &TLS13] {
+                assert_eq!(meet(&world, Some(&good), version), *expected, "{mode:?} {subjects:?} {names:?}");
+                assert_eq!(meet(&world, Some(&stranger), version), Met::UnknownCa, "{mode:?}");
+                let nobody = if mode == VerifyIfGiven { Met::Anonymous } else { Met::NoCertificate };
+                assert_eq!(meet(&world, None, version), nobody, "{mode:?}");
+            }
+        }
     }
 }

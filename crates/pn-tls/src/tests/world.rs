@@ -70,7 +70,13 @@ pub(super) fn policy(name: &str, change: impl FnOnce(&mut TlsPolicy)) -> TlsPoli
 }
 
 pub(super) fn client_auth(mode: ClientAuthMode, roots: &[&Ca]) -> Option<ClientAuth> {
-    Some(ClientAuth { mode, roots: roots.iter().map(|ca| ca.pem()).collect(), crls: Vec::new() })
+    Some(ClientAuth {
+        mode,
+        roots: roots.iter().map(|ca| ca.pem()).collect(),
+        crls: Vec::new(),
+        subjects: Vec::new(),
+        names: Vec::new(),
+    })
 }
 
 impl Site {

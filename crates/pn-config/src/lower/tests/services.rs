@@ -332,6 +332,10 @@ fn listeners_and_policies() {
             "5:24 Error missing-roots: client certificates cannot be verified without roots (name PEM files of the \
              CAs in `roots`)"
         }),
+        (policy("client-auth = { mode = \"request\", sans = [\"a.example\"] }"), {
+            "5:43 Error unverified-names: what a certificate says that nobody verifies is no reason to let anybody in \
+             (set `mode` to \"require-and-verify\" or \"verify-if-given\")"
+        }),
     ];
     for (text, expected) in rows {
         assert_eq!(findings(&load_text(&text)), format!("t.toml:{expected}\n"), "of {text}");
