@@ -79,6 +79,7 @@ fn certificate(
         ari: None,
         source: Source::Obtained,
         revoked_at: None,
+        ocsp: None,
         unknown: serde_json::Map::new(),
     })
 }

@@ -69,7 +69,10 @@ impl AcmeIssuing {
 
     /// `None`: nobody wants, or ever wanted, a certificate of ACME.
     fn want(&self, model: &Model) -> Result<Option<(&Driver, Wanted)>, Vec<PrepareError>> {
-        if self.driver.get().is_none() && life::demands(model).is_empty() {
+        if self.driver.get().is_none()
+            && life::demands(model).is_empty()
+            && life::open_issuers(model).is_empty()
+        {
             return Ok(None);
         }
         let driver = self.started().map_err(|error| vec![error])?;

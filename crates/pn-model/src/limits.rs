@@ -71,6 +71,23 @@ pub const SERVICE_DEPTH: usize = 16;
 pub const RETRIES_MAX: u32 = 10;
 /// Certificates that the internal CA holds for names under a wildcard.
 pub const INTERNAL_CERTIFICATES: usize = 10_000;
+/// How long a handshake waits for a certificate that is obtained meanwhile. CAs take some seconds; clients give up after
+/// some ten.
+pub const ON_DEMAND_WAIT: Duration = Duration::from_secs(10);
+/// Handshakes of a process that wait so at once: each holds a connection and its ClientHello.
+pub const ON_DEMAND_HANDSHAKES: usize = 1_024;
+/// Of these, handshakes for one name.
+pub const ON_DEMAND_HANDSHAKES_PER_NAME: usize = 256;
+/// Names whose permission or first certificate is under way at once: clients choose how many they bring.
+pub const ON_DEMAND_PENDING: usize = 256;
+/// Of these, names that are ordered at once, so that renewals of others have their turn.
+pub const ON_DEMAND_ORDERS: usize = 32;
+/// Questions to `ask` services at once.
+pub const ON_DEMAND_ASKS: usize = 16;
+/// Names that have a certificate on demand, or were allowed one lately.
+pub const ON_DEMAND_NAMES: usize = 10_000;
+/// Answers of `ask` services that are remembered.
+pub const ON_DEMAND_ANSWERS: usize = 10_000;
 /// Challenges of ACME that are answered at once, of each kind: as many as fifty orders of a hundred names have.
 pub const CHALLENGES: usize = 5_000;
 /// Bytes of a users file.

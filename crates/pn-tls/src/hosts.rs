@@ -8,8 +8,10 @@ use std::net::IpAddr;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// By a pattern that names the host.
+    /// By a pattern that names the host, or all but its first label.
     Named(u32),
+    /// By `**.host`.
+    Below(u32),
     /// By `*`.
     Fallback(u32),
 }
@@ -21,6 +23,13 @@ pub(crate) struct HostTable {
     any_depth: HashMap<String, u32, RandomState>,
     addresses: HashMap<IpAddr, u32, RandomState>,
     any: Option<u32>,
+}
+
+impl Found {
+    pub(crate) fn value(self) -> u32 {
+        let (Self::Named(value) | Self::Below(value) | Self::Fallback(value)) = self;
+        value
+    }
 }
 
 impl HostTable {
@@ -44,10 +53,10 @@ impl HostTable {
         if let Some(value) = self.exact.get(host) {
             return Some(Found::Named(*value));
         }
-        self.wildcard(host).map(Found::Named).or_else(|| self.fallback())
+        self.wildcard(host).or_else(|| self.fallback())
     }
 
-    fn wildcard(&self, host: &str) -> Option<u32> {
+    fn wildcard(&self, host: &str) -> Option<Found> {
         if self.one_label.is_empty() && self.any_depth.is_empty() {
             return None;
         }
@@ -56,11 +65,11 @@ impl HostTable {
             return None;
         }
         if let Some(value) = self.one_label.get(suffix) {
-            return Some(*value);
+            return Some(Found::Named(*value));
         }
         loop {
             if let Some(value) = self.any_depth.get(suffix) {
-                return Some(*value);
+                return Some(Found::Below(*value));
             }
             suffix = suffix.split_once('.')?.1;
         }
@@ -117,7 +126,7 @@ mod tests {
             (".example", "*"),
         ] {
             let found = match table.find(host).unwrap() {
-                Found::Named(i) | Found::Fallback(i) => patterns[i as usize],
+                Found::Named(i) | Found::Below(i) | Found::Fallback(i) => patterns[i as usize],
             };
             assert_eq!(found, expected, "{host}");
         }
@@ -133,7 +142,7 @@ mod tests {
                 (suffix, !text.starts_with("**"))
             });
             let found = table(&wild).find(&host).map(|found| match found {
-                Found::Named(i) | Found::Fallback(i) => wild[i as usize],
+                Found::Named(i) | Found::Below(i) | Found::Fallback(i) => wild[i as usize],
             });
             prop_assert_eq!(found, best);
         }

@@ -13,6 +13,8 @@ pub struct CertificateStatus {
     pub id: CertificateId,
     /// That are asked for.
     pub names: Vec<String>,
+    /// A client brought its name.
+    pub on_demand: bool,
     /// Who signed what is held, or is asked first.
     pub issuer: IssuerName,
     /// URL of its directory.
@@ -77,6 +79,7 @@ impl CertificateStatus {
         Some(Self {
             id: plan.demand.id.clone(),
             names: plan.demand.names.clone(),
+            on_demand: plan.demand.on_demand,
             issuer: issuer.issuer.clone(),
             directory: issuer.directory.clone(),
             state,

@@ -15,7 +15,7 @@ pub(super) async fn visit(cx: &Context, visit: &Visit) {
         VisitKind::Act => act(cx, visit).await,
     };
     let page = match done {
-        Ok(()) => look(cx, &visit.demand).await,
+        Ok(()) => look_again(cx, visit).await,
         Err(put_off) => Err(put_off),
     };
     let now = cx.now();
@@ -28,6 +28,31 @@ pub(super) async fn visit(cx: &Context, visit: &Visit) {
             cx.planner().put_off(visit, put_off, now);
         }
     }
+}
+
+/// Published only if it is wanted still. One that others are about to obtain, while handshakes wait for it here, is not
+/// put off for as long as if it had failed.
+async fn look_again(cx: &Context, visit: &Visit) -> Result<Page, PutOff> {
+    let mut page = read(cx, &visit.demand).await?;
+    if let Some(record) = page.record.take().filter(|_| cx.planner().wants(visit)) {
+        cx.publish(&visit.demand, &record);
+    }
+    let waits = visit.demand.on_demand && page.facts.held.is_none() && page.facts.tries.failures > 0;
+    if waits && visit.kind == VisitKind::Look && is_locked(cx, visit).await? {
+        return Err(PutOff::Elsewhere);
+    }
+    Ok(page)
+}
+
+async fn is_locked(cx: &Context, visit: &Visit) -> Result<bool, PutOff> {
+    match cx.storage.lock(&lock_of(visit), TTL).await.map_err(trouble)? {
+        Some(lease) => cx.storage.unlock(lease).await.map(|()| false).map_err(trouble),
+        None => Ok(true),
+    }
+}
+
+fn lock_of(visit: &Visit) -> String {
+    format!("certificate-{}", visit.demand.id)
 }
 
 /// What is stored, published where it is new.
@@ -51,8 +76,7 @@ async fn read(cx: &Context, demand: &Demand) -> Result<Page, PutOff> {
 }
 
 async fn act(cx: &Context, visit: &Visit) -> Result<(), PutOff> {
-    let lock = format!("certificate-{}", visit.demand.id);
-    let Some(lease) = cx.storage.lock(&lock, TTL).await.map_err(trouble)? else {
+    let Some(lease) = cx.storage.lock(&lock_of(visit), TTL).await.map_err(trouble)? else {
         return Err(PutOff::Elsewhere);
     };
     let standing = Standing::default();
@@ -67,7 +91,10 @@ async fn under_lease(cx: &Context, visit: &Visit, lease: &Lease, standing: &Stan
     let page = read(cx, &visit.demand).await?;
     let decision = cx.planner().decide(visit, &page.facts, cx.now());
     match decision {
-        Decision::Obtain(attempt) => work::obtain(cx, &visit.demand, &page, &attempt, lease, standing).await,
+        Decision::Obtain(attempt) => {
+            cx.permitted(&visit.demand, page.facts.held.as_ref()).await?;
+            work::obtain(cx, &visit.demand, &page, &attempt, lease, standing).await
+        }
         Decision::Ask => work::ask(cx, &visit.demand, page, lease).await,
         Decision::Wait { .. } => Ok(()),
     }

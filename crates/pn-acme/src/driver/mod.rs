@@ -5,10 +5,14 @@
 mod accounts;
 mod board;
 mod books;
+mod desk;
 mod dns;
+mod door;
+mod guests;
 mod job;
 mod keep;
 mod others;
+mod permission;
 mod presenters;
 mod rehearsal;
 mod run;

@@ -18,6 +18,7 @@ const TELL: u64 = 3600;
 pub(super) struct Served {
     pub(super) info: CertificateInfo,
     pub(super) source: Source,
+    on_demand: bool,
     directory: String,
     /// When its end was told of.
     told: Time,
@@ -31,7 +32,9 @@ impl Shelf {
     pub(super) fn publish(&self, to: &CertificateStore, demand: &Demand, record: &CertificateRecord) {
         let found = record.info().and_then(|info| {
             let is_it = |served: &Served| {
-                served.info.serial == info.serial && served.directory == record.issuer_directory
+                served.info.serial == info.serial
+                    && served.directory == record.issuer_directory
+                    && served.on_demand == demand.on_demand
             };
             if self.lock().get(&demand.id).is_some_and(is_it) {
                 return Ok(None);
@@ -41,9 +44,13 @@ impl Shelf {
         match found {
             Ok(Some((info, key))) => {
                 let names = demand.names.iter().map(|name| pattern(name));
-                to.publish(Publisher::Acme, [(names, key)]);
+                let by = if demand.on_demand { Publisher::OnDemand } else { Publisher::Acme };
+                to.publish(by, [(names, key)]);
                 let (source, directory) = (record.source, record.issuer_directory.clone());
-                self.lock().insert(demand.id.clone(), Served { info, source, directory, told: 0 });
+                self.lock().insert(
+                    demand.id.clone(),
+                    Served { info, source, on_demand: demand.on_demand, directory, told: 0 },
+                );
             }
             Ok(None) => {}
             Err(error) => tracing::error!(id = %demand.id, error, "a stored certificate cannot be used"),
@@ -69,8 +76,13 @@ impl Shelf {
         self.lock().get(id).cloned()
     }
 
-    pub(super) fn has(&self, id: &CertificateId) -> bool {
-        self.lock().contains_key(id)
+    /// Whether they have it, and in this way.
+    pub(super) fn has(&self, demand: &Demand) -> bool {
+        self.lock().get(&demand.id).is_some_and(|served| served.on_demand == demand.on_demand)
+    }
+
+    pub(super) fn remove(&self, id: &CertificateId) {
+        self.lock().remove(id);
     }
 
     pub(super) fn retain(&self, ids: &BTreeSet<&CertificateId>) {
@@ -87,7 +99,11 @@ fn certified_key(record: &CertificateRecord) -> Result<Arc<pn_tls::CertifiedKey>
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(record.chain_pem.as_bytes()).collect();
     let key = PrivateKeyDer::from_pem_slice(record.key_pem.expose().as_bytes());
     let (chain, key) = (chain.map_err(|e| e.to_string())?, key.map_err(|e| e.to_string())?);
-    pn_tls::certified_key(chain, key)
+    let made = pn_tls::certified_key(chain, key)?;
+    Ok(match record.staple() {
+        Some(staple) => Arc::new(pn_tls::CertifiedKey { ocsp: Some(staple), ..(*made).clone() }),
+        None => made,
+    })
 }
 
 fn pattern(name: &str) -> HostPattern {

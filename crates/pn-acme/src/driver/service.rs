@@ -2,8 +2,11 @@
 
 use super::accounts::{self, AccountOrder, AccountRefusal, AccountStatus, Accounts};
 use super::board::CertificateStatus;
+use super::desk::Desk;
+use super::door::{Door, Knock, RuleSet};
 use super::job;
 use super::others::Others;
+use super::permission::Permission;
 use super::presenters::{LOOK, LocalPresenter, Presenter, Presenters};
 use super::run::{Standing, World};
 use super::served::Shelf;
@@ -19,6 +22,7 @@ use pn_tls::{CertificateStore, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -68,10 +72,17 @@ pub(super) struct Context {
     pub(super) shared: bool,
     around: Around,
     nap: Duration,
-    clock: Clock,
+    pub(super) clock: Clock,
     planner: Mutex<Planner>,
     pub(super) shelf: Shelf,
     pub(super) tally: Tally,
+    /// Where handshakes ask for certificates on demand, and what becomes of it.
+    pub(super) door: Door,
+    knocks: Mutex<Option<mpsc::Receiver<Knock>>>,
+    pub(super) permission: Permission,
+    desk: Mutex<Desk>,
+    pub(super) remembered: AtomicBool,
+    pub(super) told_unknown: AtomicU64,
     /// Until when CAs that said nothing of renewals are not asked again.
     quiet: Mutex<BTreeMap<CertificateId, Time>>,
 }
@@ -82,6 +93,10 @@ const QUEUE: usize = 16;
 const NAPS: u64 = 20;
 /// Longest that a change of the configuration waits for stored certificates to be published.
 const LOADING: Duration = Duration::from_secs(20);
+/// Handshakes that have ended are forgotten at this pace.
+const TIDY: Duration = Duration::from_secs(2);
+/// How often it is written down who was used.
+const GUESTS: Duration = Duration::from_secs(3_600);
 /// Certificates that are loaded at once.
 const LOADS: usize = 64;
 
@@ -109,6 +124,7 @@ impl Driver {
         if wanted.is_empty() {
             return;
         }
+        self.cx.open(&wanted.open);
         let (done, loaded) = sync_channel(1);
         let sent = self.orders.blocking_send(Command::Load { wanted, done });
         if sent.is_err() || loaded.recv_timeout(LOADING).is_err() {
@@ -179,6 +195,10 @@ pub(super) async fn serve(cx: Arc<Context>, mut inbox: mpsc::Receiver<Command>, 
     let (mut others, mut side) = (Others::default(), JoinSet::new());
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut knocks, mut asks, mut guests) = (cx.knocks(), JoinSet::new(), JoinSet::new());
+    let (mut tidy, mut note) = (tokio::time::interval(TIDY), tokio::time::interval(GUESTS));
+    tidy.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    note.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let (due, sleep) = cx.due();
         for visit in due {
@@ -197,6 +217,13 @@ pub(super) async fn serve(cx: Arc<Context>, mut inbox: mpsc::Receiver<Command>, 
                     tracing::error!(%error, "work on accounts ended early: this is a bug");
                 }
             }
+            Some(knock) = knocks.recv() => cx.knocked(knock, &mut asks),
+            Some(Ok(asked)) = asks.join_next() => cx.asked(asked),
+            Some(_) = guests.join_next() => {}
+            _ = tidy.tick(), if cx.desk().is_busy() => cx.tidy(),
+            _ = note.tick(), if cx.has_guests() && guests.is_empty() => {
+                guests.spawn(Arc::clone(&cx).look_after_guests());
+            }
             () = tokio::time::sleep(sleep) => {}
             _ = look.tick(), if shared => {
                 if let Err(error) = others.look(&cx).await {
@@ -213,6 +240,8 @@ impl Context {
         let (certificates, clock) = (Arc::clone(&parts.certificates), Arc::clone(&parts.clock));
         let local: Arc<dyn Presenter> = Arc::new(LocalPresenter::new(certificates, shared, clock));
         let local = Presenters::default().with(&LocalPresenter::KINDS, &local);
+        let (door, knocks) = Door::new();
+        parts.certificates.set_on_demand(Box::new(door.clone()));
         let (storage, clock) = (Arc::clone(&parts.storage), Arc::clone(&parts.clock));
         Self {
             around: Around { local, storage, clock },
@@ -227,6 +256,12 @@ impl Context {
             shelf: Shelf::default(),
             tally: Tally::default(),
             quiet: Mutex::default(),
+            door,
+            knocks: Mutex::new(Some(knocks)),
+            permission: Permission::new(),
+            desk: Mutex::default(),
+            remembered: AtomicBool::new(false),
+            told_unknown: AtomicU64::new(0),
         }
     }
 
@@ -237,6 +272,41 @@ impl Context {
     pub(super) fn planner(&self) -> MutexGuard<'_, Planner> {
         // Never held while anything else runs.
         self.planner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
+        // As the planner; workers do not come here.
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What handshakes ask for; to whoever comes first, which is the one that serves.
+    fn knocks(&self) -> mpsc::Receiver<Knock> {
+        let knocks = self.knocks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        knocks.unwrap_or_else(|| mpsc::channel(1).1)
+    }
+
+    /// Handshakes may ask by these rules too, as sites that need them are about to be served.
+    fn open(&self, rules: &RuleSet) {
+        let mut all = RuleSet::clone(&self.door.rules.load());
+        all.extend(rules.iter().map(|(name, rules)| (name.clone(), Arc::clone(rules))));
+        self.door.rules.store(Arc::new(all));
+    }
+
+    fn has_guests(&self) -> bool {
+        !self.door.rules.load().is_empty()
+    }
+
+    fn tidy(&self) {
+        let lost = self.desk().tidy(self.now());
+        for name in lost {
+            self.planner().remove(&CertificateId::of(&[name]));
+        }
+    }
+
+    /// Takes a certificate on demand from handshakes.
+    pub(super) fn unpublish(&self, id: &CertificateId, name: &str) {
+        self.certificates.retain(Source::OnDemand, |own| own != name);
+        self.shelf.remove(id);
     }
 
     pub(super) fn world<'a>(&'a self, issuing: &'a Issuing, standing: &'a Standing) -> World<'a> {
@@ -299,8 +369,9 @@ impl Context {
 
     /// Certificates that are known already are left alone.
     async fn load(self: &Arc<Self>, wanted: Wanted) {
-        let new: Vec<Demand> =
-            wanted.demands.iter().filter(|demand| !self.shelf.has(&demand.id)).cloned().collect();
+        self.remember_guests(&wanted).await;
+        let all = wanted.demands.iter().cloned().chain(self.guests(&wanted.open));
+        let new: Vec<Demand> = all.filter(|demand| !self.shelf.has(demand)).collect();
         for some in new.chunks(LOADS) {
             let mut jobs = JoinSet::new();
             for demand in some {
@@ -316,10 +387,15 @@ impl Context {
     }
 
     fn settle(&self, wanted: Wanted) -> Arc<Wanted> {
-        let (demands, wanted) = (wanted.demands.clone(), Arc::new(wanted));
+        let mut demands = wanted.demands.clone();
+        demands.extend(self.settle_guests(&wanted));
+        let wanted = Arc::new(wanted);
         let before = self.wanted.swap(Arc::clone(&wanted));
-        let names: BTreeSet<&str> = demands.iter().flat_map(|d| &d.names).map(String::as_str).collect();
-        self.certificates.retain(Source::Acme, |name| names.contains(name));
+        for (source, on_demand) in [(Source::Acme, false), (Source::OnDemand, true)] {
+            let own = demands.iter().filter(|demand| demand.on_demand == on_demand);
+            let names: BTreeSet<&str> = own.flat_map(|own| &own.names).map(String::as_str).collect();
+            self.certificates.retain(source, |name| names.contains(name));
+        }
         let ids: BTreeSet<&CertificateId> = demands.iter().map(|demand| &demand.id).collect();
         self.shelf.retain(&ids);
         self.quiet.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| ids.contains(id));
@@ -334,11 +410,13 @@ impl Context {
             Ok((id, ())) => (*id, false),
             Err(error) => (error.id(), true),
         };
-        if let Some(visit) = visits.remove(&id).filter(|_| panicked) {
+        let Some(visit) = visits.remove(&id) else { return };
+        if panicked {
             tracing::error!(id = %visit.demand.id, "looking after a certificate panicked");
             let why = PutOff::Trouble("this is a bug: see the log".to_owned());
             self.planner().put_off(&visit, why, self.now());
         }
+        self.guest_visited(&visit.demand);
     }
 }
 

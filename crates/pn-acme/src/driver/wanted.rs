@@ -1,10 +1,12 @@
 //! What a configuration wants of ACME: the certificates, and the issuers with all that is needed to speak to them.
 
 use super::dns::{self, DnsChallenges};
+use super::door::RuleSet;
+use super::permission::Rules;
 use super::presenters::{Presenter, Presenters};
 use super::run::Wire;
 use super::transport::Transport;
-use crate::life::{CertificateId, Demand, demands};
+use crate::life::{CertificateId, Demand, OpenIssuer, demands, open_issuers};
 use crate::storage::{Clock, Storage};
 use pn_model::acme::AcmeIssuer;
 use pn_model::tls::IssuerKind;
@@ -17,6 +19,8 @@ use std::sync::Arc;
 pub struct Wanted {
     pub demands: Vec<Demand>,
     pub(super) issuers: Arc<BTreeMap<IssuerName, Arc<Issuing>>>,
+    /// Those that certify on demand.
+    pub(super) open: Arc<RuleSet>,
 }
 
 /// What all issuers of a process work with.
@@ -46,9 +50,10 @@ pub struct Unusable {
 impl Wanted {
     /// Reads the roots of the issuers that are wanted. `before`: what is unchanged is taken over, connections among it.
     pub(super) fn of(model: &Model, before: &Self, around: &Around) -> Result<Self, Vec<Unusable>> {
-        let demands = demands(model);
-        let names: BTreeSet<&IssuerName> =
-            demands.iter().flat_map(|demand| &demand.issuers).map(|source| &source.issuer).collect();
+        let (demands, open) = (demands(model), open_issuers(model));
+        let sources =
+            demands.iter().map(|demand| &demand.issuers).chain(open.values().map(|open| &open.sources));
+        let names: BTreeSet<&IssuerName> = sources.flatten().map(|source| &source.issuer).collect();
         let (mut issuers, mut errors) = (BTreeMap::new(), Vec::new());
         for name in names {
             let Some(IssuerKind::Acme(settings)) = model.issuers.get(name).map(|issuer| &issuer.kind) else {
@@ -63,7 +68,19 @@ impl Wanted {
                 Err(unusable) => errors.push(unusable),
             }
         }
-        if errors.is_empty() { Ok(Self { demands, issuers: Arc::new(issuers) }) } else { Err(errors) }
+        let mut rules = RuleSet::new();
+        for (name, open) in open {
+            let known = before.open.get(&name).filter(|known| known.open == open).cloned();
+            let made = known.map_or_else(|| rules_of(model, open), Ok);
+            match made {
+                Ok(made) => drop(rules.insert(name, made)),
+                Err(unusable) => errors.push(unusable),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Self { demands, issuers: Arc::new(issuers), open: Arc::new(rules) })
     }
 
     /// Certificates that are wanted as before, but with another kind of key or another profile.
@@ -81,8 +98,18 @@ impl Wanted {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.demands.is_empty()
+        self.demands.is_empty() && self.open.is_empty()
     }
+}
+
+fn rules_of(model: &Model, open: OpenIssuer) -> Result<Arc<Rules>, Unusable> {
+    let at = NodePath::of(["issuers", open.issuer.as_str(), "acme", "on-demand"]);
+    let roots = match model.issuers.get(&open.issuer).map(|issuer| &issuer.kind) {
+        Some(IssuerKind::Acme(settings)) => settings.roots.as_slice(),
+        _ => &[],
+    };
+    let made = Rules::new(open, roots, &at);
+    made.map(Arc::new).map_err(|error| Unusable { at: error.at.clone(), message: error.to_string() })
 }
 
 impl Issuing {

@@ -251,6 +251,7 @@ fn certificate(
         ari: None,
         source: Source::Obtained,
         revoked_at: None,
+        ocsp: None,
         unknown: serde_json::Map::new(),
     }
 }

@@ -83,6 +83,7 @@ pub(super) fn certificate(chain: &[u8], key: &[u8], first: &str) -> Result<Certi
         ari: None,
         source: Source::Imported,
         revoked_at: None,
+        ocsp: None,
         unknown: serde_json::Map::new(),
     })
 }

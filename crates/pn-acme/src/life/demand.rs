@@ -49,6 +49,8 @@ pub struct Demand {
     pub id: CertificateId,
     /// Hosts, `*.host` and addresses; sorted, each once, never empty.
     pub names: Vec<String>,
+    /// A client brought its name: it is kept only for as long as clients come.
+    pub on_demand: bool,
     /// Who to ask: the site's issuer, then its fallbacks. Never empty.
     pub issuers: Vec<Source>,
 }
@@ -67,7 +69,7 @@ impl Demand {
     pub fn new(mut names: Vec<String>, issuers: Vec<Source>) -> Self {
         names.sort_unstable();
         names.dedup();
-        Self { id: CertificateId::of(&names), names, issuers }
+        Self { id: CertificateId::of(&names), names, on_demand: false, issuers }
     }
 
     /// The issuers to ask at present. While a good certificate is held for long, the first alone: its bad day is no
@@ -113,7 +115,7 @@ pub fn demands(model: &Model) -> Vec<Demand> {
 }
 
 /// What there is an issuer of ACME for, and its fallbacks.
-fn sources(model: &Model, issuer: &IssuerName) -> Option<Vec<Source>> {
+pub(super) fn sources(model: &Model, issuer: &IssuerName) -> Option<Vec<Source>> {
     let first = acme(model, issuer)?;
     let mut sources = vec![source(issuer, first)];
     for fallback in &first.fallback {
@@ -134,7 +136,7 @@ fn source(name: &IssuerName, issuer: &AcmeIssuer) -> Source {
     }
 }
 
-fn acme<'a>(model: &'a Model, issuer: &IssuerName) -> Option<&'a AcmeIssuer> {
+pub(super) fn acme<'a>(model: &'a Model, issuer: &IssuerName) -> Option<&'a AcmeIssuer> {
     match &model.issuers.get(issuer)?.kind {
         IssuerKind::Acme(acme) => Some(acme),
         IssuerKind::InternalCa { .. } => None,

@@ -7,6 +7,7 @@
 mod decide;
 mod demand;
 mod ladder;
+mod on_demand;
 mod planner;
 mod renewal;
 mod throttle;
@@ -17,7 +18,8 @@ mod tests;
 
 pub use decide::{Attempt, Decision, Next};
 pub use demand::{CertificateId, Demand, Source, demands};
-pub use planner::{Asked, Pace, Plan, Planner, PutOff, Visit, VisitKind};
+pub use on_demand::{OpenIssuer, open_issuers};
+pub use planner::{Asked, Pace, Plan, Planner, PutOff, Standing, Visit, VisitKind};
 pub use renewal::{Held, Window};
 pub use throttle::{Slots, Throttle};
 pub use tries::{Failure, FailureKind, Tries};

@@ -33,6 +33,8 @@ const ELSEWHERE: u64 = 10;
 /// may have been another node.
 const SOON: u64 = 3;
 const BEGUN: u64 = 2 * MINUTE;
+/// The same where handshakes wait for it.
+const ELSEWHERE_ON_DEMAND: u64 = 1;
 /// Until the storage is tried again.
 const TROUBLE: u64 = 30;
 /// The clock was set back when it is behind itself by so much.
@@ -60,6 +62,8 @@ pub enum PutOff {
     Elsewhere,
     /// The throttle has no place before this moment.
     Throttled(Time),
+    /// Nobody wants it at present: it is looked at again then.
+    NotWanted(Time),
     /// The storage failed, or the lock was lost.
     Trouble(String),
 }
@@ -79,6 +83,16 @@ pub struct Plan {
     pub trouble: Option<String>,
     /// Somebody asked for another certificate, which is not there yet.
     pub asked_for: bool,
+}
+
+/// How it stands with one certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Held,
+    /// There is none, and the next try is not before this moment.
+    Waits(Time),
+    /// There is none yet.
+    Underway,
 }
 
 #[derive(Debug)]
@@ -161,6 +175,35 @@ impl Planner {
         gone
     }
 
+    /// One more is wanted, beside the others. `false`: it is wanted already, and not in this way.
+    pub fn add(&mut self, demand: Demand, now: Time) -> bool {
+        let id = demand.id.clone();
+        if let Some(known) = self.entries.get(&id) {
+            return *known.demand == demand;
+        }
+        self.entries.insert(id.clone(), Entry::new(Arc::new(demand)));
+        self.wake(&id, now);
+        true
+    }
+
+    /// One is not wanted any more. What a visit of it brings is not minded.
+    pub fn remove(&mut self, id: &CertificateId) {
+        self.forget(id);
+    }
+
+    /// `None`: it is not wanted.
+    pub fn standing(&mut self, id: &CertificateId, now: Time) -> Option<Standing> {
+        let entry = self.entries.get_mut(id)?;
+        if !entry.is_missing(now) {
+            return Some(Standing::Held);
+        }
+        let decision = entry.facts.clone().map(|facts| entry.decide(&facts, now));
+        Some(match decision {
+            Some(Decision::Wait { until, .. }) => Standing::Waits(until),
+            _ => Standing::Underway,
+        })
+    }
+
     /// The visits to be made now.
     pub fn visits(&mut self, now: Time) -> Vec<Visit> {
         self.mind_the_clock(now);
@@ -193,6 +236,11 @@ impl Planner {
         }
     }
 
+    /// Whether what a visit is for is wanted still, in this way.
+    pub fn wants(&mut self, visit: &Visit) -> bool {
+        self.entry_of(visit).is_some()
+    }
+
     /// What to do, as these are the facts. `Wait` for what is not wanted any more.
     pub fn decide(&mut self, visit: &Visit, facts: &Facts, now: Time) -> Decision {
         match self.entry_of(visit) {
@@ -217,8 +265,9 @@ impl Planner {
         self.end_visit(visit, |entry| match why {
             PutOff::Elsewhere => {
                 entry.facts = None;
-                now + ELSEWHERE
+                now + if entry.demand.on_demand { ELSEWHERE_ON_DEMAND } else { ELSEWHERE }
             }
+            PutOff::NotWanted(until) => until.max(now + 1),
             PutOff::Throttled(until) => until.clamp(now + 1, now + super::HOUR),
             PutOff::Trouble(message) => {
                 entry.trouble = Some(message);

@@ -8,6 +8,8 @@ mod secret;
 
 use crate::Time;
 use crate::storage::{Ca, Expected, Key, Lease, Storage, StorageError, Version, certificate_id};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use pn_model::Secret;
 use pn_tls::CertificateInfo;
 use rustls_pki_types::CertificateDer;
@@ -80,6 +82,10 @@ pub struct CertificateRecord {
     /// When the CA was told to take it back. It serves until another is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Time>,
+    /// What the CA says of its revocation, to be stapled (RFC 6960): base64 of the DER. Nobody asks for it yet: Let's
+    /// Encrypt answers no more such questions. Handshakes show what is here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ocsp: Option<String>,
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }
@@ -142,6 +148,18 @@ pub struct ThrottleRecord {
     pub unknown: Map<String, Value>,
 }
 
+/// A name that a client brought, and that was allowed a certificate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuestRecord {
+    pub name: String,
+    /// The issuer's name in the configuration.
+    pub issuer: String,
+    /// When a client last came for it, to a day.
+    pub used: Time,
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
 /// What any node answers a validation with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChallengeRecord {
@@ -185,6 +203,7 @@ impl Record for CertificateRecord {}
 impl Record for ScheduleRecord {}
 impl Record for ThrottleRecord {}
 impl Record for ChallengeRecord {}
+impl Record for GuestRecord {}
 
 /// Reads a record, with the version that a later `save` may expect.
 pub async fn load<T: Record>(storage: &dyn Storage, key: &Key) -> Result<Option<(T, Version)>, StorageError> {
@@ -216,6 +235,12 @@ impl Upkeep {
     }
 }
 
+impl GuestRecord {
+    pub fn key(&self) -> Key {
+        Key::on_demand(&certificate_id(&[&self.name]))
+    }
+}
+
 impl CertificateRecord {
     pub fn key(&self) -> Key {
         Key::certificate(&Ca::of(&self.issuer_directory), &certificate_id(&self.names))
@@ -230,6 +255,11 @@ impl CertificateRecord {
     /// What the first certificate says of itself.
     pub fn info(&self) -> Result<CertificateInfo, String> {
         pn_tls::certificate_info(&self.leaf()?).ok_or_else(|| "it is no X.509 certificate".to_owned())
+    }
+
+    /// What is stapled; none where it cannot be read, as clients do without.
+    pub fn staple(&self) -> Option<Vec<u8>> {
+        STANDARD.decode(self.ocsp.as_ref()?).ok().filter(|staple| !staple.is_empty())
     }
 
     /// From when until when it is valid.

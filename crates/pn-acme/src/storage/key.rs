@@ -4,6 +4,7 @@
 //! accounts/CA/EMAIL            a registered account
 //! certificates/CA/ID           a certificate, its chain and its key
 //! challenges/KIND/TOKEN        what any node answers a validation with
+//! on-demand/ID                 a name that a client brought, and that was allowed a certificate
 //! schedule/ID                  how often obtaining a certificate failed, and when it is tried next
 //! throttle/CA/ACCOUNT          orders of late
 //! ```
@@ -15,6 +16,7 @@ use std::fmt::{self, Write};
 pub const ACCOUNTS: &str = "accounts";
 pub const CERTIFICATES: &str = "certificates";
 pub const CHALLENGES: &str = "challenges";
+pub const ON_DEMAND: &str = "on-demand";
 pub const SCHEDULE: &str = "schedule";
 pub const THROTTLE: &str = "throttle";
 
@@ -53,6 +55,10 @@ impl Key {
     /// `kind` as in RFC 8555 (`http-01`); `token` is the token, or the name where the name is what is asked for.
     pub fn challenge(kind: &str, token: &str) -> Self {
         Self::of(&[CHALLENGES, kind, token])
+    }
+
+    pub fn on_demand(id: &str) -> Self {
+        Self::of(&[ON_DEMAND, id])
     }
 
     pub fn schedule(id: &str) -> Self {

@@ -16,7 +16,7 @@ mod memory;
 mod tests;
 
 pub use file::FileStore;
-pub use key::{ACCOUNTS, CERTIFICATES, CHALLENGES, Ca, Key, SCHEDULE, THROTTLE, certificate_id};
+pub use key::{ACCOUNTS, CERTIFICATES, CHALLENGES, Ca, Key, ON_DEMAND, SCHEDULE, THROTTLE, certificate_id};
 pub use memory::{Fault, MemoryStore, Operation};
 
 use crate::Time;

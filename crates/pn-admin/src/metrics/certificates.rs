@@ -15,8 +15,8 @@ pub(super) fn write(out: &mut Exposition, process: &dyn Process) {
     let expired = all().filter(|one| one.has_expired(now)).count();
     let help = "Certificates that have ended and are served all the same.";
     out.one("tls_certs_expired", Kind::Gauge, help, expired as f64);
-    let missing = all().filter(|one| one.served.is_none()).count();
-    let help = "Certificates that are wanted and not there.";
+    let missing = wanted.iter().filter(|one| one.served.is_none()).count();
+    let help = "Certificates that sites want and that are not there.";
     out.one("tls_certs_missing", Kind::Gauge, help, missing as f64);
     renewals(out, &wanted);
     out.family("acme_orders_total", Kind::Counter, "Orders of certificates, by what came of them.");

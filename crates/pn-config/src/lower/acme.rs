@@ -130,7 +130,7 @@ fn fallback(cx: &mut Context<'_>, table: &Table) -> Vec<IssuerName> {
 }
 
 fn on_demand(cx: &mut Context<'_>, table: &Table, span: Span) -> Option<OnDemand> {
-    let ask = cx.scalar(table, "ask", parse::service_url);
+    let ask = cx.scalar(table, "ask", parse::deciding_url);
     let allow = cx.scalars(table, "allow", parse::host_pattern);
     if !table.has("ask") && table.items("allow").is_empty() {
         let help =

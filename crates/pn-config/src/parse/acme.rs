@@ -39,6 +39,16 @@ fn no_directory(text: &str) -> Invalid {
     }
 }
 
+/// A URL of a service that decides: https, or http to this machine, so that nobody on the way decides in its place.
+pub(crate) fn deciding_url(text: &str) -> Result<String, Invalid> {
+    let Url { text, secure, loopback } = url(text)?;
+    if !secure && !loopback {
+        let help = "write https:// (plain http is taken from this machine only)";
+        return Err(Invalid::new("who decides about certificates is reached by https").help(help));
+    }
+    Ok(text)
+}
+
 /// A URL of a service that is asked: `http://` or `https://`.
 pub(crate) fn service_url(text: &str) -> Result<String, Invalid> {
     url(text).map(|url| url.text)

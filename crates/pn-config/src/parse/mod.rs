@@ -11,7 +11,9 @@ mod regex;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use acme::{base64, base64url, directory, email, key_name, name_server, service_url};
+pub(crate) use acme::{
+    base64, base64url, deciding_url, directory, email, key_name, name_server, service_url,
+};
 pub(crate) use address::{Upstream, bind_address, network, upstream};
 pub(crate) use client_name::{client_name, subject};
 pub(crate) use field::{cookie_name, header_name, header_value, media_type, method};

@@ -83,7 +83,8 @@ const ON_DEMAND: &[Key] = &[
     Key::new(
         "ask",
         Type::Text,
-        "A URL that is asked with `?domain=NAME` before a name gets a certificate; any 2xx allows it.",
+        "A URL that is asked with `?domain=NAME` before a name gets a certificate, and before it is renewed; any 2xx allows it. \
+         By https, or http on this machine.",
     )
     .or(Default::None("nobody is asked")),
     Key::new(

@@ -42,6 +42,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a client may take to understand that it has to go. One that was refused may go on sending for so long:
 /// closing while it sends would reset the connection, and with it the refusal (RFC 9112 section 9.6).
@@ -85,28 +86,23 @@ async fn open(
     let spec = &listener.spec;
     let pulse = Arc::new(Pulse::new(worker.env.clock()));
     let mut socket = Socket::new(wire::reactor().attach(stream)?, Arc::clone(&pulse));
-    let mut at_tls = false;
-    let handshake = async {
-        if let Some(rules) = &spec.proxy_protocol {
-            ends = proxy_header::read(&mut socket, ends, rules).await?;
-        }
-        if !spec.tls {
-            return Ok(Some((Io::Plain(socket), None, ends, false)));
-        }
-        at_tls = true;
-        let current = tie.last_generation().unwrap_or_else(|| worker.current());
-        let state = current.prepared_arc::<PlaneState>().ok_or(io::ErrorKind::NotConnected)?;
-        drop(current);
-        let shaken = tls::accept(socket, spec.name.as_str(), ends, &state.tls).await?;
-        Ok(shaken.map(|tls::Shaken { stream, info, waits }| {
-            (Io::Tls(Box::new(Over::new(stream, &wire::pool()))), Some(info), ends, waits)
-        }))
-    };
-    let shaken = within(spec.timeouts.handshake, handshake).await;
-    if let (true, Err(error)) = (at_tls, &shaken) {
-        tell(&worker, spec.name.as_str(), error);
+    let begun = Instant::now();
+    if let Some(rules) = &spec.proxy_protocol {
+        ends = within(spec.timeouts.handshake, proxy_header::read(&mut socket, ends, rules)).await?;
     }
-    let Some((mut io, tls, ends, waits)) = shaken? else { return Ok(None) };
+    let opened = match spec.tls {
+        false => Some((Io::Plain(socket), None, false)),
+        true => {
+            let shaken = shake(&worker, &listener, &tie, socket, ends, begun).await;
+            if let Err(error) = &shaken {
+                tell(&worker, spec.name.as_str(), error);
+            }
+            shaken?.map(|tls::Shaken { stream, info, waits }| {
+                (Io::Tls(Box::new(Over::new(stream, &wire::pool()))), Some(info), waits)
+            })
+        }
+    };
+    let Some((mut io, tls, waits)) = opened else { return Ok(None) };
     let Some(spoken) = choose(&mut io, tls.as_ref(), &listener, &tie).await? else { return Ok(None) };
     let connection = Connection { listener: spec.name.shared(), peer: ends.peer, local: ends.local, tls };
     let conn = Rc::new(ConnCx::new(worker, Rc::new(connection), Arc::clone(&listener), tie, pulse, waits));
@@ -114,6 +110,34 @@ async fn open(
         Spoken::H1 => Box::pin(serve::h1(io, conn)),
         Spoken::H2 => Box::pin(h2::run(io, conn)),
     }))
+}
+
+/// The TLS handshake. Its time ends `handshake` after the connection began; what passes until a certificate is obtained
+/// is not the client's.
+async fn shake(
+    worker: &WorkerCx,
+    listener: &ListenerNode,
+    tie: &Tie,
+    socket: Socket,
+    ends: Ends,
+    mut begun: Instant,
+) -> io::Result<Option<tls::Shaken>> {
+    let (name, limit) = (listener.spec.name.as_str(), listener.spec.timeouts.handshake);
+    let current = tie.last_generation().unwrap_or_else(|| worker.current());
+    let state = current.prepared_arc::<PlaneState>().ok_or(io::ErrorKind::NotConnected)?;
+    drop(current);
+    let mut greeted = within(left(limit, begun), tls::greet(socket, name, ends, &state.tls)).await?;
+    if greeted.is_unheld() {
+        let waits = Instant::now();
+        Box::pin(greeted.obtain(name, ends, &state.tls)).await;
+        begun += waits.elapsed();
+    }
+    within(left(limit, begun), greeted.finish()).await
+}
+
+/// Zero means no limit, so of one that is used up a moment remains.
+fn left(limit: Duration, begun: Instant) -> Duration {
+    if limit.is_zero() { limit } else { limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(1)) }
 }
 
 /// Counts a TLS handshake that failed; the first of each reason in a minute is told of.

@@ -31,6 +31,7 @@ pub(crate) fn reason(error: &io::Error) -> Reason {
         (Some(cause), _) => of_tls(cause),
         (None, io::ErrorKind::TimedOut) => Reason::Timeout,
         (None, io::ErrorKind::PermissionDenied) => Reason::NoSite,
+        (None, io::ErrorKind::NotFound) => Reason::NoCertificate,
         _ => Reason::Closed,
     }
 }
@@ -72,6 +73,7 @@ mod tests {
         for (error, expected) in [
             (io::ErrorKind::TimedOut.into(), Reason::Timeout),
             (io::ErrorKind::UnexpectedEof.into(), Reason::Closed),
+            (io::ErrorKind::NotFound.into(), Reason::NoCertificate),
             (io::ErrorKind::ConnectionReset.into(), Reason::Closed),
             (tls(Error::NoCertificatesPresented), Reason::ClientCertificate),
             (tls(Error::AlertReceived(AlertDescription::UnknownCA)), Reason::Alert),

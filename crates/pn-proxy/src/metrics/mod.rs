@@ -18,6 +18,7 @@ use crate::upstream::servers_up;
 use expose::{Exposition, Kind};
 use pn_core::GraphSource;
 use pn_core::graph::SiteId;
+use pn_tls::{CertificateStore, OnDemandCounts};
 use std::sync::Arc;
 
 /// What the data plane has counted since it began, for whoever shows it.
@@ -25,11 +26,12 @@ use std::sync::Arc;
 pub struct Meters {
     shards: Arc<Shards>,
     source: GraphSource,
+    certificates: Arc<CertificateStore>,
 }
 
 impl Meters {
-    pub(crate) fn new(shards: Arc<Shards>, source: GraphSource) -> Self {
-        Self { shards, source }
+    pub(crate) fn new(shards: Arc<Shards>, source: GraphSource, certificates: Arc<CertificateStore>) -> Self {
+        Self { shards, source, certificates }
     }
 
     /// Appends all of it in Prometheus' text format, with the names that Traefik gives them where it has them.
@@ -37,6 +39,7 @@ impl Meters {
         let mut page = Exposition::new(out);
         self.shards.sum().write(&mut page);
         self.write_graph(&mut page);
+        self.write_on_demand(&mut page);
     }
 
     /// What is read off the running graph.
@@ -62,6 +65,24 @@ impl Meters {
             let help = "Lines of the access log that were dropped because they could not be written in time.";
             page.family("access_log_dropped_total", Kind::Counter, help);
             page.sample("", &[], log.dropped() as f64);
+        }
+    }
+
+    /// Of names that clients bring: without the names, which clients choose.
+    fn write_on_demand(&self, page: &mut Exposition<'_>) {
+        let Some(counts) = self.certificates.on_demand_counts() else { return };
+        let OnDemandCounts { allowed, denied, unanswered, turned_away, obtained, failed } = counts;
+        let help = "Names that clients brought and that had no certificate, by what became of them.";
+        page.family("on_demand_names_total", Kind::Counter, help);
+        for (result, count) in [
+            ("allowed", allowed),
+            ("denied", denied),
+            ("unanswered", unanswered),
+            ("turned-away", turned_away),
+            ("obtained", obtained),
+            ("failed", failed),
+        ] {
+            page.sample("", &[("result", result)], count as f64);
         }
     }
 }

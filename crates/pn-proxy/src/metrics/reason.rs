@@ -8,6 +8,8 @@ pub(crate) enum Reason {
     Closed,
     /// No site for the name, or for none; the certificate of a client had ended.
     NoSite,
+    /// The name has no certificate yet, and none was obtained in time.
+    NoCertificate,
     /// No version, cipher suite or protocol in common.
     Incompatible,
     /// The client refused what it was shown.
@@ -19,10 +21,11 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Timeout,
         Self::Closed,
         Self::NoSite,
+        Self::NoCertificate,
         Self::Incompatible,
         Self::Alert,
         Self::ClientCertificate,
@@ -34,6 +37,7 @@ impl Reason {
             Self::Timeout => "timeout",
             Self::Closed => "closed",
             Self::NoSite => "no-site",
+            Self::NoCertificate => "no-certificate",
             Self::Incompatible => "incompatible",
             Self::Alert => "alert",
             Self::ClientCertificate => "client-certificate",

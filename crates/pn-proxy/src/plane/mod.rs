@@ -97,7 +97,7 @@ impl Plane {
         };
         let health = HealthChecks::start(source.clone(), tls_of).map_err(StartError::Thread)?;
         Ok(Self {
-            meters: Meters::new(shards, source.clone()),
+            meters: Meters::new(shards, source.clone(), Arc::clone(&options.certificates)),
             source,
             clock,
             certificates: options.certificates,

@@ -7,9 +7,10 @@ mod minted;
 pub use minted::{Mint, Minted};
 
 use crate::challenges::ChallengeBoard;
+use crate::on_demand::{NoCertificate, OnDemand, OnDemandCounts, Waiting};
 use crate::pair;
 use ahash::RandomState;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use held::{Fit, Held};
 use minted::Mintage;
 use pn_model::{HostPattern, IssuerName};
@@ -32,6 +33,8 @@ type Shard = ArcSwap<Names>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
     InternalCa,
+    /// By ACME, for a name that a client brought.
+    OnDemand,
     Acme,
 }
 
@@ -62,6 +65,7 @@ pub struct CertificateStore {
     hasher: RandomState,
     minted: Mintage,
     challenges: ChallengeBoard,
+    on_demand: ArcSwapOption<Box<dyn OnDemand>>,
     clock: Arc<dyn TimeProvider>,
 }
 
@@ -76,6 +80,7 @@ impl CertificateStore {
             hasher: RandomState::new(),
             minted: Mintage::new(),
             challenges: ChallengeBoard::default(),
+            on_demand: ArcSwapOption::empty(),
             clock,
         }
     }
@@ -134,6 +139,46 @@ impl CertificateStore {
     /// Who makes certificates on demand. Replacing it forgets what was made so far.
     pub fn set_mint(&self, mint: Box<dyn Mint>) {
         self.minted.set(mint);
+    }
+
+    /// Who obtains certificates for names that clients bring.
+    pub fn set_on_demand(&self, on_demand: Box<dyn OnDemand>) {
+        self.on_demand.store(Some(Arc::new(on_demand)));
+    }
+
+    /// `None`: nobody does.
+    pub fn on_demand_counts(&self) -> Option<OnDemandCounts> {
+        self.on_demand.load().as_ref().map(|on_demand| on_demand.counts())
+    }
+
+    pub(crate) fn obtains(&self, issuer: &IssuerName) -> bool {
+        self.on_demand.load().as_ref().is_some_and(|on_demand| on_demand.serves(issuer))
+    }
+
+    pub(crate) fn knock(&self, issuer: &IssuerName, name: &str) -> Result<Waiting, NoCertificate> {
+        match &*self.on_demand.load() {
+            Some(on_demand) => on_demand.knock(issuer, name),
+            None => Err(NoCertificate::Denied),
+        }
+    }
+
+    /// Whether there is a certificate for a name that a client brought. Its own counts as used now.
+    pub fn uses(&self, name: &str) -> bool {
+        let own = self.names.get(self.place(name)).map(|names| names.load());
+        match own.as_ref().and_then(|names| names.get(name)) {
+            Some(all) => {
+                let now = self.now();
+                all.iter().filter(|held| held.source == Source::OnDemand).for_each(|held| held.note_use(now));
+                true
+            }
+            None => self.get(name).is_some(),
+        }
+    }
+
+    /// When a client last came for a certificate on demand of this name, to the hour. `None`: not in this process.
+    pub fn last_used(&self, name: &str) -> Option<u64> {
+        let names = self.names.get(self.place(name))?.load();
+        names.get(name)?.iter().map(|held| held.used()).max().filter(|used| *used > 0)
     }
 
     /// A certificate for a normalised host name or address: its own, or that of `*.parent`.
@@ -225,6 +270,7 @@ impl CertificateStore {
 
 /// The certificates of a name with one more.
 fn with(others: &[Arc<Held>], held: &Arc<Held>) -> Arc<[Arc<Held>]> {
+    others.iter().filter(|other| held.replaces(other)).for_each(|other| held.inherit_use(other));
     let kept = others.iter().filter(|other| !held.replaces(other));
     kept.cloned().chain([Arc::clone(held)]).collect()
 }

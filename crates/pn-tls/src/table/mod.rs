@@ -5,6 +5,7 @@ mod build;
 
 use crate::error::{TlsError, TlsWarning};
 use crate::hosts::{Found, HostTable};
+use crate::on_demand::{NoCertificate, Unheld, Waiting};
 use crate::resolver::StoreResolver;
 use crate::signal::Hello;
 use crate::store::{CertificateInfo, CertificateStore, infos};
@@ -26,6 +27,9 @@ use std::sync::Arc;
 /// The record to write in plain text before closing, when a client is refused by its name: a fatal alert
 /// `unrecognized_name` (RFC 6066 section 3, RFC 8446 section 6).
 pub const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+
+/// The same for a client whose name may have a certificate and has none yet: `internal_error`.
+pub const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 
 /// What TLS needs to know of a site.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +57,8 @@ pub enum Choice {
     Serve(Serve),
     /// A CA validates a name: the handshake is completed with this, and then the connection is closed.
     Validate(Arc<ServerConfig>),
+    /// There is a site and no certificate, and one may be obtained now: see [`TlsTable::obtain`], then choose again.
+    Obtain(Unheld),
     /// Write [`UNRECOGNIZED_NAME`] and close: no site is for this client.
     Refuse,
 }
@@ -176,13 +182,19 @@ impl TlsTable {
                 hello.local.and_then(|ip| table.hosts.find_address(ip)).or_else(|| table.hosts.fallback())
             }
         }?;
-        let (index, fallback) = match found {
-            Found::Named(index) => (index, false),
-            Found::Fallback(index) => (index, true),
-        };
-        let Target::Serve(target) = table.targets.get(index as usize)? else { return None };
+        let Target::Serve(target) = table.targets.get(found.value() as usize)? else { return None };
+        let fallback = matches!(found, Found::Fallback(_));
         if target.sni_strict && (fallback || hello.sni.is_none()) {
             return None;
+        }
+        if let (Found::Below(_) | Found::Fallback(_), Some(Some(issuer))) = (found, &target.stored)
+            && self.store.obtains(issuer)
+        {
+            // Certificates on demand are for names.
+            let name = crate::normalise_sni(hello.sni?)?;
+            if !self.store.uses(&name) {
+                return Some(Choice::Obtain(Unheld { issuer: issuer.clone(), name: (*name).into() }));
+            }
         }
         let config = target.config_for(hello, &self.store);
         let waits = target.waits(hello, &self.store);
@@ -190,12 +202,16 @@ impl TlsTable {
         Some(Choice::Serve(Serve { config, policy, verifies_clients, waits }))
     }
 
+    /// Asks for a certificate of a name that [`Self::choose`] said has none.
+    pub fn obtain(&self, unheld: &Unheld) -> Result<Waiting, NoCertificate> {
+        self.store.knock(&unheld.issuer, &unheld.name)
+    }
+
     /// The policy that a host's requests must have come under, on this listener. `host` is normalised. `None` when no
     /// site is for it, or the site has no TLS. A request whose connection has another policy is misdirected (421).
     pub fn policy_of(&self, listener: &str, host: &str) -> Option<PolicyId> {
         let table = self.listeners.get(listener)?;
-        let (Found::Named(index) | Found::Fallback(index)) = table.hosts.find(host)?;
-        match table.targets.get(index as usize)? {
+        match table.targets.get(table.hosts.find(host)?.value() as usize)? {
             Target::Serve(target) => Some(target.policy),
             Target::NoTls => None,
         }

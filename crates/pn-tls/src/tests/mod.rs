@@ -3,6 +3,7 @@
 mod choice;
 mod client_auth;
 mod files;
+mod on_demand;
 mod pki;
 mod policies;
 mod resumption;

@@ -145,6 +145,7 @@ fn challenges_stand_before_sites() {
         let met = match world.table.choose("tls", &crate::Hello::of(&signal, None)) {
             crate::Choice::Serve(_) => "serve",
             crate::Choice::Validate(_) => "validate",
+            crate::Choice::Obtain(_) => "obtain",
             crate::Choice::Refuse => "refuse",
         };
         assert_eq!(met, expected, "{signal:?}");

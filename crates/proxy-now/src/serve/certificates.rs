@@ -58,7 +58,7 @@ fn managed(status: CertificateStatus) -> Certificate {
         },
         issuer: Some(status.issuer.to_string()),
         served: status.served.map(served),
-        on_demand: false,
+        on_demand: status.on_demand,
         renewal: Some(Renewal {
             state: CertificateState::name(status.state),
             directory: status.directory,
@@ -81,7 +81,7 @@ fn unmanaged(info: CertificateInfo) -> Certificate {
         id: info.serial.clone(),
         names: info.names.clone(),
         source: match info.source {
-            Some(Source::Acme) => CertificateSource::Obtained,
+            Some(Source::Acme | Source::OnDemand) => CertificateSource::Obtained,
             Some(Source::InternalCa) => CertificateSource::Internal,
             None => CertificateSource::File,
         },

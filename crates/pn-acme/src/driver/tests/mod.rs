@@ -3,6 +3,7 @@
 mod accounts;
 mod asked;
 mod nodes;
+mod on_demand;
 mod others;
 mod sim;
 mod transport;

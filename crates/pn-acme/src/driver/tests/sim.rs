@@ -6,15 +6,18 @@ use crate::acme::sim::{DIRECTORY, SimCa};
 use crate::acme::{Challenge, ChallengeKind, HttpRequest, HttpResponse, TransportError};
 use crate::driver::accounts::{AccountOrder, AccountRefusal};
 use crate::driver::board::CertificateStatus;
+use crate::driver::permission::Rules;
 use crate::driver::presenters::{Presenter, Presenters};
 use crate::driver::run::Wire;
 use crate::driver::service::{Command, Context, DriverParts, serve};
 use crate::driver::wanted::{Issuing, Wanted};
-use crate::life::{Asked, CertificateId, Demand, Pace, Source, Throttle};
+use crate::life::{Asked, CertificateId, Demand, OpenIssuer, Pace, Source, Throttle};
 use crate::storage::{BoxFuture, Clock, MemoryStore};
 use pn_model::acme::AcmeIssuer;
-use pn_tls::CertificateStore;
-use std::collections::BTreeMap;
+use pn_model::{HostPattern, NodePath};
+use pn_tls::{CertificateStore, NoCertificate, OnDemand, TimeProvider};
+use rustls_pki_types::UnixTime;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,6 +25,20 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 const START: Time = 1_800_000_000;
+
+struct VirtualClock(Clock);
+
+impl TimeProvider for VirtualClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_secs((self.0)())))
+    }
+}
+
+impl fmt::Debug for VirtualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VirtualClock")
+    }
+}
 
 /// The CA, and what stands in the world for it to find.
 #[derive(Clone)]
@@ -93,7 +110,8 @@ impl Nodes {
     }
 
     pub(super) fn add(&mut self) {
-        let certificates = Arc::new(CertificateStore::new());
+        let clock = Arc::new(VirtualClock(Arc::clone(&self.clock)));
+        let certificates = Arc::new(CertificateStore::with_clock(clock));
         let parts = DriverParts {
             storage: Arc::new(self.store.node(&format!("node{}", self.nodes.len()))),
             shared: false,
@@ -119,13 +137,51 @@ impl Nodes {
         }
     }
 
-    fn wanted(&self, names: &[&str]) -> Wanted {
-        let source = Source {
+    /// Sites named `names`, and one for `*` whose names are of this list; as a change of the configuration does it.
+    pub(super) async fn open(&self, names: &[&str], allow: &[HostPattern]) {
+        let mut wanted = self.wanted(names);
+        let rules = Rules::new(self.open_issuer(allow), &[], &NodePath::default()).unwrap();
+        wanted.open = Arc::new(BTreeMap::from([("main".into(), Arc::new(rules))]));
+        for node in &self.nodes {
+            let (done, _loaded) = std::sync::mpsc::sync_channel(1);
+            let load = Command::Load { wanted: wanted.clone(), done };
+            for command in [load, Command::Settle(wanted.clone())] {
+                assert!(node.orders.send(command).await.is_ok());
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+
+    fn open_issuer(&self, allow: &[HostPattern]) -> OpenIssuer {
+        OpenIssuer {
+            issuer: "main".into(),
+            sources: vec![self.source()],
+            hosts: vec![HostPattern::Any],
+            taken: BTreeSet::new(),
+            ask: None,
+            allow: allow.to_vec(),
+        }
+    }
+
+    /// What becomes of a handshake for this name.
+    pub(super) async fn knock(&self, node: usize, name: &str) -> Result<(), NoCertificate> {
+        let waiting = self.nodes[node].cx.door.knock(&"main".into(), name)?;
+        tokio::time::timeout(Duration::from_secs(60), waiting)
+            .await
+            .unwrap_or(Err(NoCertificate::Unavailable))
+    }
+
+    fn source(&self) -> Source {
+        Source {
             issuer: "main".into(),
             directory: DIRECTORY.to_owned(),
             staging: None,
             throttle: self.throttle,
-        };
+        }
+    }
+
+    fn wanted(&self, names: &[&str]) -> Wanted {
+        let source = self.source();
         let ca: Arc<dyn Presenter> = Arc::new(self.ca.clone());
         let issuing = Issuing {
             settings: self.settings.clone(),
@@ -136,6 +192,7 @@ impl Nodes {
         Wanted {
             demands: names.iter().map(demand).collect(),
             issuers: Arc::new(BTreeMap::from([("main".into(), Arc::new(issuing))])),
+            ..Wanted::default()
         }
     }
 

@@ -213,6 +213,24 @@ fn issuers_that_fall_back() {
 }
 
 #[test]
+fn who_decides_is_reached_by_https_or_on_this_machine() {
+    for (ask, scheme) in [
+        ("https://ask.corp.example/", true),
+        ("http://127.0.0.1:9/ask", true),
+        ("http://[::1]:9/ask?x=1", true),
+        ("http://localhost/", true),
+        ("http://ask.corp.example/", false),
+        ("http://127.0.0.1.evil.example/", false),
+        ("http://10.0.0.1/", false),
+    ] {
+        let text = format!("[issuers.main]\nacme.on-demand.ask = \"{ask}\"\n");
+        let refused =
+            findings(&load_text(&text)).contains("who decides about certificates is reached by https");
+        assert_eq!(!refused, scheme, "{ask}");
+    }
+}
+
+#[test]
 fn what_no_ca_certifies() {
     let dns = "dns = { provider = \"exec\", program = \"/p\" }";
     let own = "directory = \"https://ca.corp.example/dir\"";

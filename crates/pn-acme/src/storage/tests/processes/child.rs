@@ -82,6 +82,7 @@ pub(super) fn record(number: u64) -> CertificateRecord {
         ari: None,
         source: Source::Obtained,
         revoked_at: None,
+        ocsp: None,
         unknown: serde_json::Map::new(),
     }
 }
