@@ -100,9 +100,21 @@ async fn load(path: &Path) -> Result<(), Box<dyn Error>> {
     let served = CertificateStore::new();
     served.publish(pn_tls::Source::Acme, records.iter().map(ready).collect::<Result<Vec<_>, _>>()?);
     println!("published {:>8} in {:?}, {} KiB more", records.len(), began.elapsed(), resident()? - before);
+    let names: Vec<String> = records.iter().flat_map(|record| record.names.clone()).collect();
     drop(records);
+    println!("a lookup  {:>8} ns", lookup(&served, &names).as_nanos());
     println!("served                     {} KiB more", resident()? - before);
     Ok(())
+}
+
+/// Of one name after the other, far apart in memory.
+fn lookup(served: &CertificateStore, names: &[String]) -> std::time::Duration {
+    const LOOKUPS: usize = 1_000_000;
+    let order = names.iter().cycle().step_by(7).take(LOOKUPS);
+    let began = Instant::now();
+    let found = order.filter(|name| std::hint::black_box(served.get(name)).is_some()).count();
+    assert_eq!(found, LOOKUPS, "every name is there");
+    began.elapsed() / LOOKUPS as u32
 }
 
 type Ready = (Vec<HostPattern>, Arc<CertifiedKey>);
