@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pn_testkit::{
-    Authority, Finished, Folder, Pebble, PebbleOptions, Proxy, Setup, curl, free_port, wait_until,
-};
+use pn_testkit::{Authority, Finished, Folder, Pebble, PebbleOptions, Proxy, Setup, curl, free_port};
 
 /// Two listeners, and sites on both. The store is one that others may share, as it is looked at each second.
 pub(crate) const LISTENERS: &str = r#"
@@ -113,19 +111,18 @@ impl Place {
         curl(&["--cacert", root, "--resolve", &resolve, protocol, "-w", " %{http_version}", &url])
     }
 
-    /// Waits until so many certificates were obtained, and clients of both protocols verify what this host is served
-    /// with.
+    /// Waits until a certificate was obtained, and clients of both protocols verify what this host is served with.
     #[track_caller]
     pub(crate) fn wait_until_served(&self, proxy: &Proxy, host: &str, body: &str) {
-        proxy.peer().wait_for_log("certificate obtained");
-        let expected = format!("{body} 1.1");
-        let mut came = None;
-        let mut visited = || {
-            let visit = came.insert(self.visit(host, "--http1.1"));
+        let came = |proxy: &Proxy| {
             assert!(proxy.peer().is_running(), "{}", proxy.log());
-            visit.status.success() && visit.stdout == expected
+            obtained(proxy) > 0
         };
-        wait_until(&format!("{host} to be served with a certificate of the CA"), &mut visited);
+        patiently(&format!("a certificate for {host}"), || came(proxy));
+        let expected = format!("{body} 1.1");
+        patiently(&format!("{host} to be served with a certificate of the CA"), || {
+            self.visit(host, "--http1.1").stdout == expected
+        });
         assert_eq!(self.visit(host, "--http2").expect_success(), format!("{body} 2"), "{}", proxy.log());
     }
 }
