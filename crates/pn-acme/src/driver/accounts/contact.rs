@@ -68,6 +68,8 @@ async fn adopt_one(
     };
     let Some(former) = former else { return Ok(()) };
     let Some((mut record, version)) = load::<AccountRecord>(storage, &former).await? else { return Ok(()) };
+    let before = Who { email: record.email.as_deref(), ..place.who.clone() };
+    move_throttle(storage, &before, &place.who).await?;
     record.email = place.who.email.map(str::to_owned);
     record.upkeep.contact_due = true;
     match save(storage, &place.who.key(), &record, Expected::Absent, None).await {
@@ -79,6 +81,16 @@ async fn adopt_one(
     match storage.delete(&former, Expected::Version(version), None).await {
         Err(StorageError::Conflict(_)) => Ok(()),
         done => done,
+    }
+}
+
+/// It is the same account to the CA, which counts its orders.
+async fn move_throttle(storage: &dyn Storage, from: &Who<'_>, to: &Who<'_>) -> Result<(), StorageError> {
+    let key = |who: &Who<'_>| Key::throttle(&Ca::of(who.directory), who.name());
+    let Some(stored) = storage.load(&key(from)).await? else { return Ok(()) };
+    match storage.save(&key(to), &stored.value, Expected::Absent, None).await {
+        Ok(_) | Err(StorageError::Conflict(_)) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -102,6 +114,7 @@ async fn only_unused(
 
 /// First pause before a CA is told again, and the longest.
 const PAUSES: (u64, u64) = (MINUTE, 6 * HOUR);
+const NAP: u64 = MINUTE;
 
 /// Tells the CAs of new addresses, until all know or other things are wanted.
 pub(in crate::driver) async fn follow(cx: Arc<Context>, wanted: Arc<Wanted>) {
@@ -120,7 +133,13 @@ pub(in crate::driver) async fn follow(cx: Arc<Context>, wanted: Arc<Wanted>) {
         if all_know {
             return;
         }
-        tokio::time::sleep(Duration::from_secs(pause)).await;
+        // In steps, so that those whose configuration is past do not gather.
+        for _ in 0..pause / NAP {
+            tokio::time::sleep(Duration::from_secs(NAP)).await;
+            if !Arc::ptr_eq(&cx.wanted.load(), &wanted) {
+                return;
+            }
+        }
         pause = (2 * pause).min(PAUSES.1);
     }
 }

@@ -1,8 +1,10 @@
 //! Accounts from one address, key and end to the next, with all that goes wrong on the way.
 
 use super::sim::Nodes;
+use crate::acme::sim::DIRECTORY;
 use crate::driver::accounts::{AccountOrder, AccountRefusal, AccountStatus};
 use crate::life::DAY;
+use crate::storage::{Ca, Key, Storage};
 use serde_json::json;
 use std::time::Duration;
 
@@ -46,6 +48,8 @@ async fn a_changed_address_is_told_to_the_ca_and_the_account_goes_on() {
         let listed = list(&nodes).await;
         assert_eq!(listed.len(), 1, "{listed:?}");
         assert_eq!((listed[0].email.as_deref(), listed[0].contact_due), (email, false));
+        let throttle = Key::throttle(&Ca::of(DIRECTORY), email.unwrap_or("default"));
+        assert!(nodes.store.load(&throttle).await.unwrap().is_some(), "the CA counts on");
     }
     // A new name is ordered with the same account, also by a node that comes later.
     nodes.add();
