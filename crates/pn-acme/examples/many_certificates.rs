@@ -80,6 +80,7 @@ fn certificate(
         source: Source::Obtained,
         revoked_at: None,
         ocsp: None,
+        unwanted_since: None,
         unknown: serde_json::Map::new(),
     })
 }

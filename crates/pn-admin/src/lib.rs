@@ -13,4 +13,7 @@ mod tests;
 pub use builtin::{Api, MetricsPage};
 pub use server::{AdminError, AdminServer};
 pub use views::{Account, AccountAnswer, AccountRefusal, Accounts};
-pub use views::{Begun, Certificate, CertificateSource, Process, Renewal, ServedCertificate, Views};
+pub use views::{
+    Begun, Certificate, CertificateSource, Process, Renewal, Revocation, RevokeError, ServedCertificate,
+    Views,
+};

@@ -2,7 +2,7 @@
 
 mod accounts;
 
-use crate::{AdminServer, Begun, Certificate, Process, Views};
+use crate::{AdminServer, Begun, Certificate, Process, Revocation, RevokeError, Views};
 use certificates::certificates;
 use pn_control::{
     Candidate, Control, ControlThread, Finding, Inputs, Lifecycle, Loading, Locate, NoIssuing, Parts,
@@ -49,11 +49,29 @@ impl Process for Nothing {
         vec![("main".to_owned(), "issued", 7)]
     }
 
+    fn certificate_store(&self) -> &Path {
+        Path::new("/state/certificates")
+    }
+
+    fn rescan(&self) {}
+
     fn renew(&self, id: &str) -> Result<Begun, String> {
         match id {
             "c.example-1" => Ok(Begun { result: "begun", message: "ordered".to_owned(), at: None }),
             _ => Err("not now".to_owned()),
         }
+    }
+
+    fn revoke<'a>(&'a self, id: &'a str, reason: &'a str) -> Revocation<'a> {
+        let outcome = match (id, reason) {
+            ("c.example-1" | "stored-1", "superseded" | "unspecified") => {
+                Ok(Begun { result: "revoked", message: reason.to_owned(), at: None })
+            }
+            ("c.example-1", _) => Err(RevokeError::Reason("no such reason".to_owned())),
+            ("d.example-1", _) => Err(RevokeError::Refused("the CA says no".to_owned())),
+            _ => Err(RevokeError::Unknown("no such certificate".to_owned())),
+        };
+        Box::pin(async { outcome })
     }
 
     fn metrics(&self, out: &mut String) {
@@ -212,6 +230,7 @@ fn pages() {
         ("/metrics", 200, "\ntls_certs_on_demand 1\n"),
         ("/api/status", 200, "\"generation\": 1"),
         ("/api/status", 200, "\"workers\": 3"),
+        ("/api/status", 200, "\"certificate_store\": \"/state/certificates\""),
         ("/api/status", 200, "\"success\": true"),
         ("/api/config", 200, "\"token\": \"***\""),
         ("/api/history", 200, "\"trigger\": \"start\""),

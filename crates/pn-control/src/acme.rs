@@ -42,6 +42,11 @@ impl AcmeIssuing {
         Arc::clone(&self.driver)
     }
 
+    /// Where accounts and certificates are kept.
+    pub fn place(&self) -> &StorePlace {
+        &self.place
+    }
+
     fn started(&self) -> Result<&Driver, PrepareError> {
         if let Some(driver) = self.driver.get() {
             return Ok(driver);

@@ -98,6 +98,14 @@ impl Pebble {
         Session::tls(self.management, "localhost", &trusting).get("localhost", "/roots/0").text()
     }
 
+    /// What it knows of a certificate of its own, by the serial number.
+    #[track_caller]
+    pub fn status_of(&self, serial: &str) -> serde_json::Value {
+        let trusting = TlsOptions::trusting(&self.authority);
+        let path = format!("/cert-status-by-serial/{serial}");
+        Session::tls(self.management, "localhost", &trusting).get("localhost", &path).json()
+    }
+
     /// The name server that it asks: every name is 127.0.0.1.
     pub fn name_server(&self) -> SocketAddr {
         self.names

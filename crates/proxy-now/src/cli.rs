@@ -30,7 +30,7 @@ The running process:
   status         What runs, and how the last reload went
   reload         Read the configuration again, now
   rollback       Go back to an accepted configuration
-  certs          Certificates: list, show, renew
+  certs          Certificates: list, show, renew, revoke, export, import
   acme           Accounts at ACME CAs: list, new key, end
 
 Tools:

@@ -197,6 +197,33 @@ fn configurations_are_judged() {
     check(dir.path(), rows);
 }
 
+#[test]
+fn certs_says_what_is_missing_and_where() {
+    let dir = dir(&[("sound.toml", SOUND), ("acme.json", "{}")]);
+    // Nobody answers there.
+    const AT: [&str; 2] = ["--address", "127.0.0.1:1"];
+    let rows: &[(&[&str], i32, &[&str])] = &[
+        (&["list"], 3, &["no proxy-now answers at 127.0.0.1:1"]),
+        (&["show", "a.example"], 3, &["no proxy-now answers at 127.0.0.1:1"]),
+        (&["revoke", "a.example", "--reason", "spite"], 2, &["keyCompromise", "cessationOfOperation"]),
+        (
+            &["export", "--format", "pem", "--store", "nowhere"],
+            1,
+            &["no certificate store at `nowhere`", "--store"],
+        ),
+        (&["export", "--format", "traefik"], 1, &["`acme.json` is there already", "--out"]),
+        (&["import", "traefik", "acme.json"], 1, &["too open", "chmod 600"]),
+        (&["import", "traefik", "none.json"], 1, &["`none.json` cannot be read"]),
+        (&["import", "pem", "sound.toml", "sound.toml"], 1, &["sound.toml", "no certificate with its key"]),
+        (&["import", "caddy", "."], 1, &["its data directory"]),
+    ];
+    for (arguments, code, told) in rows {
+        let ran = run(dir.path(), &[&["certs"], *arguments, &AT].concat(), "");
+        assert_eq!(ran.code, *code, "{arguments:?}: {}", ran.err);
+        assert!(told.iter().all(|part| ran.err.contains(part)), "{arguments:?}: {}", ran.err);
+    }
+}
+
 /// Each command says first what the list of commands says of it, or more; every argument and option says something.
 #[test]
 fn help_is_worth_reading() {
@@ -205,8 +232,9 @@ fn help_is_worth_reading() {
     let listed = overview.lines().filter_map(|line| line.strip_prefix("  ")?.split_once("  "));
     let commands: Vec<_> = listed.filter(|(name, _)| !name.is_empty() && !name.starts_with('-')).collect();
     assert_eq!(commands.len(), 16, "{commands:?}");
-    let of_certs = ["list", "show", "renew"].map(|action| vec!["certs", action]);
     let of_acme = ["accounts", "rollover", "deactivate"].map(|action| vec!["acme", action]);
+    let of_certs =
+        ["list", "show", "renew", "revoke", "export", "import"].map(|action| vec!["certs", action]);
     for name in commands.iter().map(|(name, _)| vec![*name]).chain(of_certs).chain(of_acme) {
         let help = run(dir.path(), &[&name[..], &["-h"]].concat(), "").out;
         let first = help.lines().next().unwrap_or_default();

@@ -1,6 +1,9 @@
 //! What an operator sees of certificates and does about them: `certs`, the admin API, the metrics.
 
-use pn_testkit::{Finished, Pebble, PebbleOptions, Proxy, curl, wait_until};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use pn_testkit::{Finished, Pebble, PebbleOptions, Proxy, curl, free_port, wait_until};
 use serde_json::Value;
 
 use crate::place::{Place, config, obtained};
@@ -102,4 +105,100 @@ fn what_cannot_be_done_says_why() {
         assert_eq!(finished.code(), 1, "{arguments:?}");
         assert!(finished.stderr.contains(told), "{arguments:?}: {}", finished.stderr);
     }
+}
+
+#[test]
+fn a_certificate_is_revoked_and_another_ordered() {
+    let (place, pebble, proxy) = serving();
+    let before = show(&proxy, HOST);
+    let serial = before["serial"].as_str().expect("a serial number");
+    let refused = certs(&proxy, &["revoke", HOST, "--reason", "spite"]);
+    assert!(refused.code() == 2 && refused.stderr.contains("cessationOfOperation"), "{}", refused.stderr);
+    let told = certs(&proxy, &["revoke", HOST, "--reason", "keyCompromise"]).expect_success();
+    assert!(told.contains(serial) && told.contains("another one is ordered"), "{told}");
+    let status = pebble.status_of(serial);
+    assert_eq!((&status["Status"], &status["Reason"]), (&"Revoked".into(), &1.into()), "{status}");
+    wait_until("another certificate to be served", || {
+        assert_eq!(place.visit(HOST, "--http2").expect_success(), "a 2", "nobody is refused meanwhile");
+        !serial.ends_with(&served_serial(&place))
+    });
+    assert_eq!(obtained(&proxy), 2, "{}", proxy.log());
+    wait_until("it to be shown", || show(&proxy, HOST)["state"] == "valid");
+}
+
+/// What these options export, and whether nobody else may read it.
+fn exported(proxy: &Proxy, place: &Place, format: &str) -> String {
+    let out = place.folder.join(&format!("exported-{format}")).display().to_string();
+    let told = certs(proxy, &["export", "--format", format, "--out", &out]).expect_success();
+    assert!(told.contains("1 certificates and 1 accounts") && !told.contains("PRIVATE"), "{told}");
+    for file in files(Path::new(&out)) {
+        let mode = std::fs::metadata(&file).expect("a file").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.display());
+    }
+    out
+}
+
+fn files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries = std::fs::read_dir(path).expect("a folder").flatten();
+    entries.flat_map(|entry| files(&entry.path())).collect()
+}
+
+#[test]
+fn what_is_exported_is_imported_elsewhere_and_served_without_an_order() {
+    let (place, pebble, proxy) = serving();
+    let directory = format!("--directory={}", pebble.directory());
+    let rows = ["traefik", "caddy", "pem"].map(|format| (format, exported(&proxy, &place, format)));
+    let again = certs(&proxy, &["export", "--format", "traefik", "--out", &rows[0].1]);
+    assert!(again.code() == 1 && again.stderr.contains("is there already"), "{}", again.stderr);
+    let serial = served_serial(&place);
+    proxy.stop();
+    for (format, out) in rows {
+        // Its own state, and the same ports. The CA is there, and nothing is ordered of it.
+        let new = place.anew();
+        new.trust(&pebble.root());
+        let mut setup = new.setup(&pebble.directory(), pebble.authority());
+        let store = new.state().join("certificates").display().to_string();
+        let pair = |ending: &str| {
+            let found =
+                files(Path::new(&out)).into_iter().find(|file| file.to_string_lossy().ends_with(ending));
+            found.map(|file| file.display().to_string()).unwrap_or_default()
+        };
+        let (chain, key) = (pair(".crt"), pair(".key"));
+        let from: &[&str] = if format == "pem" { &["pem", &chain, &key] } else { &[format, &out] };
+        let nobody = format!("127.0.0.1:{}", free_port());
+        let options = ["--store", &store, "--address", &nobody, &directory];
+        let told = setup.command(&[&["certs", "import"], from, &options].concat(), "").expect_success();
+        assert!(told.contains("stored in"), "{format}: {told}");
+        let proxy = setup.start(&config(""));
+        assert_eq!(new.visit(HOST, "--http2").expect_success(), "a 2", "{format}: {}", proxy.log());
+        assert_eq!(served_serial(&new), serial, "{format}");
+        assert_eq!(show(&proxy, HOST)["source"], "imported", "{format}");
+        assert_eq!(obtained(&proxy), 0, "{format}: {}", proxy.log());
+    }
+}
+
+/// The CA looks for its challenge where nobody listens any more.
+#[test]
+fn a_running_process_takes_over_what_is_imported() {
+    let (place, pebble, first) = serving();
+    let out = exported(&first, &place, "traefik");
+    let serial = served_serial(&place);
+    first.stop();
+    let mut new = place.anew();
+    new.http = free_port();
+    new.trust(&pebble.root());
+    let config = config("challenges = [\"http-01\"]");
+    let proxy = new.setup(&pebble.directory(), pebble.authority()).start(&config);
+    proxy.peer().wait_for_log("certificate not obtained");
+    assert_eq!(show(&proxy, HOST)["state"], "missing");
+    assert_eq!(proxy.metrics().value("tls_certs_missing", &[]), 1.0);
+    let told = certs(&proxy, &["import", "traefik", &out, &format!("--directory={}", pebble.directory())]);
+    let told = told.expect_success();
+    assert!(told.contains("takes over") && told.contains("certificates"), "{told}");
+    wait_until("it to be served", || new.visit(HOST, "--http2").stdout == "a 2");
+    assert_eq!(served_serial(&new), serial);
+    assert_eq!(obtained(&proxy), 0, "{}", proxy.log());
 }

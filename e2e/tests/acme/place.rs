@@ -60,6 +60,11 @@ impl Place {
         Self { http, tls, folder, store }
     }
 
+    /// The same ports, with a state of its own.
+    pub(crate) fn anew(&self) -> Self {
+        Self::at(self.http, self.tls)
+    }
+
     /// With the store of another.
     pub(crate) fn sharing(self, other: &Self) -> Self {
         Self { store: other.store.clone(), ..self }

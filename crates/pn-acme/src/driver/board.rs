@@ -70,7 +70,7 @@ impl CertificateState {
 
 impl CertificateStatus {
     pub(super) fn of(plan: Plan, served: Option<Served>, now: Time) -> Option<Self> {
-        let state = state(&plan, now);
+        let state = state(&plan, served.as_ref(), now);
         let facts = plan.facts.unwrap_or_default();
         let held = facts.held.as_ref();
         let mut issuers = plan.demand.issuers.iter();
@@ -95,8 +95,13 @@ impl CertificateStatus {
     }
 }
 
-fn state(plan: &Plan, now: Time) -> CertificateState {
+fn state(plan: &Plan, served: Option<&Served>, now: Time) -> CertificateState {
     let facts = plan.facts.as_ref();
+    if let (None, Some(served)) = (facts, served) {
+        // It is just being looked at again.
+        let ended = served.info.not_after <= now;
+        return if ended { CertificateState::Expired } else { CertificateState::Valid };
+    }
     let renews = plan.busy && plan.next == Next::Renew && plan.at <= now;
     match facts.and_then(|facts| facts.held.as_ref()) {
         None if plan.busy => CertificateState::Obtaining,

@@ -4,8 +4,10 @@ use super::books::{self, Page};
 use super::keep::{TTL, keep};
 use super::run::Standing;
 use super::service::Context;
+use super::sweep;
 use super::work::{self, trouble};
 use crate::life::{Decision, Demand, PutOff, Visit, VisitKind};
+use crate::records::CertificateRecord;
 use crate::storage::Lease;
 
 /// To its end, whatever comes of it; the planner is told.
@@ -35,7 +37,7 @@ pub(super) async fn visit(cx: &Context, visit: &Visit) {
 async fn look_again(cx: &Context, visit: &Visit) -> Result<Page, PutOff> {
     let mut page = read(cx, &visit.demand).await?;
     if let Some(record) = page.record.take().filter(|_| cx.planner().wants(visit)) {
-        cx.publish(&visit.demand, &record);
+        show(cx, &visit.demand, &page, &record).await;
     }
     let waits = visit.demand.on_demand && page.facts.held.is_none() && page.facts.tries.failures > 0;
     if waits && visit.kind == VisitKind::Look && is_locked(cx, visit).await? {
@@ -59,11 +61,19 @@ fn lock_of(visit: &Visit) -> String {
 pub(super) async fn look(cx: &Context, demand: &Demand) -> Result<Page, PutOff> {
     let mut page = read(cx, demand).await?;
     if let Some(record) = &page.record {
-        cx.publish(demand, record);
-        cx.shelf.tell_of_the_end(demand, page.facts.tries.last_error.as_deref(), cx.now());
+        show(cx, demand, &page, record).await;
     }
     page.record = None;
     Ok(page)
+}
+
+/// To handshakes, to those who clear away what nobody wants, and to people once it has ended.
+async fn show(cx: &Context, demand: &Demand, page: &Page, record: &CertificateRecord) {
+    cx.publish(demand, record);
+    if let Some(version) = page.version {
+        sweep::unmark(cx, record, version).await;
+    }
+    cx.shelf.tell_of_the_end(demand, page.facts.tries.last_error.as_deref(), cx.now());
 }
 
 async fn read(cx: &Context, demand: &Demand) -> Result<Page, PutOff> {

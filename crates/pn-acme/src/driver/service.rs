@@ -8,11 +8,14 @@ use super::job;
 use super::others::Others;
 use super::permission::Permission;
 use super::presenters::{LOOK, LocalPresenter, Presenter, Presenters};
+use super::revoke::{self, RevocationOrder, RevocationRefusal, Revoked};
 use super::run::{Standing, World};
 use super::served::Shelf;
+use super::sweep;
 use super::tally::{OrderCounts, Tally};
 use super::wanted::{Around, Issuing, Unusable, Wanted};
 use crate::Time;
+use crate::acme::RevocationReason;
 use crate::life::{Asked, CertificateId, Demand, Pace, Plan, Planner, PutOff, Visit};
 use crate::records::CertificateRecord;
 use crate::storage::{Clock, Storage};
@@ -28,6 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
 
 /// What a driver is made of.
 pub struct DriverParts {
@@ -58,8 +62,11 @@ pub(super) enum Command {
     /// Look at this one again now.
     Touch(CertificateId),
     Accounts(AccountOrder),
+    /// Look at all of them again now.
+    TouchAll,
     /// Look at what is due.
     Wake,
+    Revoke(RevocationOrder),
 }
 
 /// What all work on certificates shares.
@@ -170,12 +177,31 @@ impl Driver {
         outcome.await.unwrap_or_else(|_| Err(gone()))
     }
 
+    /// Looks at all of them again, such as after an import. What waits in a full queue does so soon enough.
+    pub fn rescan(&self) {
+        self.orders.try_send(Command::TouchAll).unwrap_or_default();
+    }
+
     /// Has another certificate obtained in place of this one, however young that is.
     pub fn renew(&self, id: &CertificateId) -> Asked {
         let asked = self.cx.planner().ask_for(id, self.cx.now());
         // Full: what waits there wakes the thread.
         self.orders.try_send(Command::Wake).unwrap_or_default();
         asked
+    }
+
+    /// Has the CA take a certificate back, also one that is only stored any more. Where it is wanted, another one is
+    /// ordered then.
+    pub async fn revoke(
+        &self,
+        id: CertificateId,
+        reason: RevocationReason,
+    ) -> Result<Revoked, RevocationRefusal> {
+        let (done, outcome) = oneshot::channel();
+        let gone = || RevocationRefusal::Failed("nobody looks after certificates any more".to_owned());
+        let order = RevocationOrder { id, reason, done };
+        self.orders.send(Command::Revoke(order)).await.map_err(|_| gone())?;
+        outcome.await.unwrap_or_else(|_| Err(gone()))
     }
 
     pub fn status(&self) -> Vec<CertificateStatus> {
@@ -194,6 +220,7 @@ pub(super) async fn serve(cx: Arc<Context>, mut inbox: mpsc::Receiver<Command>, 
     let mut visits: HashMap<Id, Visit> = HashMap::new();
     let (mut others, mut side) = (Others::default(), JoinSet::new());
     let mut look = tokio::time::interval(LOOK);
+    let mut sweeps = tokio::time::interval_at(Instant::now() + sweep::FIRST, sweep::EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (mut knocks, mut asks, mut guests) = (cx.knocks(), JoinSet::new(), JoinSet::new());
     let (mut tidy, mut note) = (tokio::time::interval(TIDY), tokio::time::interval(GUESTS));
@@ -214,7 +241,7 @@ pub(super) async fn serve(cx: Arc<Context>, mut inbox: mpsc::Receiver<Command>, 
             Some(ended) = jobs.join_next_with_id() => cx.ended(ended, &mut visits),
             Some(ended) = side.join_next() => {
                 if let Err(error) = ended {
-                    tracing::error!(%error, "work on accounts ended early: this is a bug");
+                    tracing::error!(%error, "work beside the schedule ended early: this is a bug");
                 }
             }
             Some(knock) = knocks.recv() => cx.knocked(knock, &mut asks),
@@ -225,6 +252,10 @@ pub(super) async fn serve(cx: Arc<Context>, mut inbox: mpsc::Receiver<Command>, 
                 guests.spawn(Arc::clone(&cx).look_after_guests());
             }
             () = tokio::time::sleep(sleep) => {}
+            _ = sweeps.tick() => {
+                let own = Arc::clone(&cx);
+                side.spawn(async move { sweep::sweep(&own).await });
+            }
             _ = look.tick(), if shared => {
                 if let Err(error) = others.look(&cx).await {
                     tracing::warn!(%error, "challenges of other nodes are not seen");
@@ -361,6 +392,14 @@ impl Context {
             Command::Accounts(order) => {
                 let own = Arc::clone(self);
                 side.spawn(async move { accounts::obey(&own, order).await });
+            }
+            Command::Revoke(order) => {
+                let own = Arc::clone(self);
+                side.spawn(async move { revoke::obey(&own, order).await });
+            }
+            Command::TouchAll => {
+                let (mut planner, now) = (self.planner(), self.now());
+                planner.ids().iter().for_each(|id| planner.touch(id, now));
             }
             Command::Wake => {}
             Command::Touch(id) => self.planner().touch(&id, self.now()),

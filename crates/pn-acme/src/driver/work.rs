@@ -252,6 +252,7 @@ fn certificate(
         source: Source::Obtained,
         revoked_at: None,
         ocsp: None,
+        unwanted_since: None,
         unknown: serde_json::Map::new(),
     }
 }

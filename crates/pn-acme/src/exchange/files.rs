@@ -29,6 +29,12 @@ pub fn write_traefik(path: &Path, bytes: &[u8]) -> Result<(), ExchangeError> {
     write(path, bytes).map_err(|error| at(path, error))
 }
 
+/// A chain or a key.
+pub fn read_pem(path: &Path) -> Result<Vec<u8>, ExchangeError> {
+    let file = File::open(path).map_err(|error| at(path, error))?;
+    read(path, file, CADDY_BYTES)
+}
+
 /// The certificates and accounts in Caddy's data directory; nothing else of it is read.
 pub fn read_caddy(path: &Path) -> Result<CaddyFiles, ExchangeError> {
     let mut files = CaddyFiles::new();

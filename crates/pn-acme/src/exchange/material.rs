@@ -84,6 +84,7 @@ pub(super) fn certificate(chain: &[u8], key: &[u8], first: &str) -> Result<Certi
         source: Source::Imported,
         revoked_at: None,
         ocsp: None,
+        unwanted_since: None,
         unknown: serde_json::Map::new(),
     })
 }

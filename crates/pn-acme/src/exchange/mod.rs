@@ -5,6 +5,7 @@
 mod caddy;
 mod files;
 mod material;
+mod pem;
 mod store;
 mod traefik;
 
@@ -12,7 +13,8 @@ mod traefik;
 mod tests;
 
 pub use caddy::{CaddyFiles, export_caddy, import_caddy};
-pub use files::{read_caddy, read_traefik, write_caddy, write_traefik};
+pub use files::{read_caddy, read_pem, read_traefik, write_caddy, write_traefik};
+pub use pem::{export_pem, import_pem};
 pub use store::Report;
 pub use traefik::{export_traefik, import_traefik};
 
@@ -65,6 +67,8 @@ pub enum ExchangeError {
         "there is no `certificates` and no `acme` here; give the folder that Caddy calls its data directory"
     )]
     NotCaddy,
+    #[error("this is no certificate with its key: {0}")]
+    NotPem(String),
     #[error("the directory of the CA is not known for {}; say it as NAME=URL", .0.join(", "))]
     NoDirectory(Vec<String>),
     #[error(transparent)]

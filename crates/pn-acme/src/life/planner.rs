@@ -204,6 +204,16 @@ impl Planner {
         })
     }
 
+    /// What is wanted under this id, by sites or by clients.
+    pub fn demand_of(&self, id: &CertificateId) -> Option<Arc<Demand>> {
+        self.entries.get(id).map(|entry| Arc::clone(&entry.demand))
+    }
+
+    /// The ids of all that is wanted.
+    pub fn ids(&self) -> BTreeSet<CertificateId> {
+        self.entries.keys().cloned().collect()
+    }
+
     /// The visits to be made now.
     pub fn visits(&mut self, now: Time) -> Vec<Visit> {
         self.mind_the_clock(now);

@@ -86,6 +86,9 @@ pub struct CertificateRecord {
     /// Encrypt answers no more such questions. Handshakes show what is here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ocsp: Option<String>,
+    /// When a node found that it has ended and is not wanted there. Nodes that want it take this away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwanted_since: Option<Time>,
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }

@@ -29,10 +29,12 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/reload", post(reload))
         .route("/rollback", post(roll_back))
         .route("/certificates/{name}", get(certificates::show))
+        .route("/certificates/rescan", post(certificates::rescan))
         .route("/certificates/{name}/renew", post(certificates::renew))
         .route("/acme/accounts", get(accounts::list))
         .route("/acme/accounts/rollover", post(accounts::roll_over))
         .route("/acme/accounts/deactivate", post(accounts::deactivate))
+        .route("/certificates/{name}/revoke", post(certificates::revoke))
         .route("/{name}", get(api))
         .layer(axum::middleware::from_fn(guarded));
     Router::new()

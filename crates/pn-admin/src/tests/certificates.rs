@@ -76,21 +76,34 @@ fn one_is_found_by_what_people_call_it() {
 }
 
 #[test]
-fn renewal_is_asked_for_by_those_who_may() {
+fn changes_are_asked_for_by_those_who_may() {
     let rig = Rig::tcp();
-    for (method, name, fields, status, holds) in [
-        ("POST", "c.example", "Host: localhost\r\n", 202, "\"result\": \"begun\""),
-        ("POST", "d.example", "Host: localhost\r\n", 409, "not now"),
-        ("POST", "0a1d", "Host: localhost\r\n", 422, "from files"),
-        ("POST", "a.localhost", "Host: localhost\r\n", 422, "internal CA"),
-        ("POST", "nobody.example", "Host: localhost\r\n", 404, "no such certificate"),
-        ("POST", "c.example", "Host: evil.example\r\n", 403, ""),
-        ("POST", "c.example", "Host: localhost\r\nOrigin: http://evil.example\r\n", 403, ""),
-        ("GET", "c.example", "Host: localhost\r\n", 405, ""),
+    let here = "Host: localhost\r\n";
+    for (method, what, fields, status, holds) in [
+        ("POST", "c.example/renew", here, 202, "\"result\": \"begun\""),
+        ("POST", "d.example/renew", here, 409, "not now"),
+        ("POST", "0a1d/renew", here, 422, "from files"),
+        ("POST", "a.localhost/renew", here, 422, "internal CA"),
+        ("POST", "nobody.example/renew", here, 404, "no such certificate"),
+        ("POST", "c.example/renew", "Host: evil.example\r\n", 403, ""),
+        ("POST", "c.example/renew", "Host: localhost\r\nOrigin: http://evil.example\r\n", 403, ""),
+        ("GET", "c.example/renew", here, 405, ""),
+        ("POST", "c.example/revoke?reason=superseded", here, 200, "\"message\": \"superseded\""),
+        ("POST", "c.example/revoke", here, 200, "\"message\": \"unspecified\""),
+        ("POST", "stored-1/revoke", here, 200, "\"result\": \"revoked\""),
+        ("POST", "c.example/revoke?reason=spite", here, 400, "no such reason"),
+        ("POST", "c.example/revoke?why=superseded", here, 400, ""),
+        ("POST", "d.example/revoke", here, 409, "the CA says no"),
+        ("POST", "0a1d/revoke", here, 422, "from files"),
+        ("POST", "nobody.example/revoke", here, 404, "no such certificate"),
+        ("POST", "c.example/revoke", "Host: evil.example\r\n", 403, ""),
+        ("GET", "c.example/revoke", here, 405, ""),
+        ("POST", "rescan", here, 202, ""),
+        ("POST", "rescan", "Host: evil.example\r\n", 403, ""),
     ] {
-        let (got, body) = rig.ask(method, &format!("/api/certificates/{name}/renew"), fields);
-        assert_eq!(got, status, "{method} {name} {fields}: {body}");
-        assert!(body.contains(holds), "{name}: {body}");
+        let (got, body) = rig.ask(method, &format!("/api/certificates/{what}"), fields);
+        assert_eq!(got, status, "{method} {what} {fields}: {body}");
+        assert!(body.contains(holds), "{what}: {body}");
     }
 }
 

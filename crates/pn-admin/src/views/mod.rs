@@ -18,6 +18,8 @@ use pn_model::ListenerName;
 use serde::Serialize;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// What only the composition root knows of the process.
@@ -36,8 +38,18 @@ pub trait Process: Send + Sync {
     /// Orders of certificates since the start: issuer, what came of them, how many.
     fn orders(&self) -> Vec<(String, &'static str, u64)>;
 
+    /// Where certificates of ACME are kept.
+    fn certificate_store(&self) -> &Path;
+
+    /// Looks at what is stored now, such as after an import.
+    fn rescan(&self);
+
     /// Has another certificate obtained in place of the one with this id, which has a [`Renewal`].
     fn renew(&self, id: &str) -> Result<Begun, String>;
+
+    /// Has the CA take back the certificate with this id, which may be one that is only stored any more. `reason`: as
+    /// RFC 5280 calls it.
+    fn revoke<'a>(&'a self, id: &'a str, reason: &'a str) -> Revocation<'a>;
 
     /// The metrics of the data plane, in Prometheus' text format.
     fn metrics(&self, out: &mut String);
@@ -49,12 +61,26 @@ pub trait Process: Send + Sync {
 /// What comes of asking for something that takes its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Begun {
-    /// `begun`, `under-way`, or `waits`.
+    /// `begun`, `under-way`, `waits`, or `revoked`.
     pub result: &'static str,
     /// In words.
     pub message: String,
     /// When it goes on, in seconds since 1970, where it waits.
     pub at: Option<u64>,
+}
+
+/// What comes of a revocation.
+pub type Revocation<'a> = Pin<Box<dyn Future<Output = Result<Begun, RevokeError>> + Send + 'a>>;
+
+/// Why nothing was revoked, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RevokeError {
+    /// There is no such certificate.
+    Unknown(String),
+    /// There is no such reason.
+    Reason(String),
+    /// The CA, or the state of things, is against it.
+    Refused(String),
 }
 
 /// What the pages are made from. Shared by the admin address and the built-in services.

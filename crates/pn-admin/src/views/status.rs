@@ -16,6 +16,7 @@ pub(super) struct StatusView {
     uptime_seconds: u64,
     draining: bool,
     workers: usize,
+    certificate_store: String,
     last_reload: Option<ReloadView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rolled_back_to: Option<u64>,
@@ -85,6 +86,7 @@ pub(super) fn status(views: &Views, status: &Status) -> StatusView {
         uptime_seconds: started.elapsed().unwrap_or_default().as_secs(),
         draining: views.lifecycle.is_draining(),
         workers: views.process.workers(),
+        certificate_store: views.process.certificate_store().display().to_string(),
         last_reload: status.last_reload.as_ref().map(reload),
         rolled_back_to: status.rolled_back_to,
         pending_restart: status.pending_restart.clone(),

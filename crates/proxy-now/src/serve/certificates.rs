@@ -1,10 +1,11 @@
 //! Certificates as the admin pages show them: those of handshakes, and those that are looked after, which may not be
 //! there yet.
 
-use pn_acme::driver::{CertificateState, CertificateStatus, Driver};
+use pn_acme::acme::RevocationReason;
+use pn_acme::driver::{CertificateState, CertificateStatus, Driver, RevocationRefusal};
 use pn_acme::life::{Asked, CertificateId, Next};
 use pn_acme::records::Source as Origin;
-use pn_admin::{Begun, Certificate, CertificateSource, Renewal, ServedCertificate};
+use pn_admin::{Begun, Certificate, CertificateSource, Renewal, RevokeError, ServedCertificate};
 use pn_tls::{CertificateInfo, Source};
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -46,6 +47,25 @@ pub(super) fn renew(driver: Option<&Driver>, id: &str) -> Result<Begun, String> 
         Asked::Unread => Err("the certificate store has not been read yet; try again in a moment".to_owned()),
         Asked::Unknown => Err(gone()),
     }
+}
+
+pub(super) async fn revoke(driver: Option<&Driver>, id: &str, reason: &str) -> Result<Begun, RevokeError> {
+    let reasons = || RevocationReason::ALL.map(RevocationReason::name).join(", ");
+    let reason = RevocationReason::of_name(reason).ok_or_else(|| {
+        RevokeError::Reason(format!("`{reason}` is no reason; choose one of {}", reasons()))
+    })?;
+    let none = || RevokeError::Unknown("there is no such certificate in the store".to_owned());
+    let revoked = driver.ok_or_else(none)?.revoke(CertificateId::from_stored(id), reason).await;
+    let revoked = revoked.map_err(|refusal| match refusal {
+        RevocationRefusal::Unknown => none(),
+        other => RevokeError::Refused(other.to_string()),
+    })?;
+    let follows = match revoked.wanted {
+        true => "another one is ordered, and this one served until it is there",
+        false => "no site wants another one",
+    };
+    let message = format!("serial number {}; {follows}", revoked.serial);
+    Ok(Begun { result: "revoked", message, at: None })
 }
 
 fn managed(status: CertificateStatus) -> Certificate {

@@ -105,8 +105,8 @@ fn start(inputs: &Inputs, options: &crate::cli::Serve) -> Result<Serving> {
         status: status.clone(),
         lifecycle: Arc::clone(&lifecycle),
         graph: source.clone(),
-        process: Arc::new(ThisProcess::new(&plane, issuing.driver())),
         accounts: Arc::new(DriverAccounts(issuing.driver())),
+        process: Arc::new(ThisProcess::new(&plane, issuing.driver(), issuing.place().path.clone())),
     });
     let admin = Arc::new(AdminServer::start(Arc::clone(&views))?);
     let parts = Parts {

@@ -1,10 +1,11 @@
 //! What the admin pages ask of the process as a whole.
 
 use super::certificates;
-use pn_admin::{Begun, Certificate, Process};
+use pn_admin::{Begun, Certificate, Process, Revocation};
 use pn_model::ListenerName;
 use pn_proxy::{Meters, Plane};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 pub(super) struct ThisProcess {
@@ -13,11 +14,12 @@ pub(super) struct ThisProcess {
     workers: usize,
     meters: Meters,
     driver: certificates::Lifecycle,
+    store: PathBuf,
 }
 
 impl ThisProcess {
-    pub(super) fn new(plane: &Arc<Plane>, driver: certificates::Lifecycle) -> Self {
-        Self { plane: Arc::downgrade(plane), workers: plane.workers(), meters: plane.meters(), driver }
+    pub(super) fn new(plane: &Arc<Plane>, driver: certificates::Lifecycle, store: PathBuf) -> Self {
+        Self { plane: Arc::downgrade(plane), workers: plane.workers(), meters: plane.meters(), driver, store }
     }
 }
 
@@ -43,8 +45,22 @@ impl Process for ThisProcess {
         certificates::orders(self.driver.get())
     }
 
+    fn certificate_store(&self) -> &Path {
+        &self.store
+    }
+
+    fn rescan(&self) {
+        if let Some(driver) = self.driver.get() {
+            driver.rescan();
+        }
+    }
+
     fn renew(&self, id: &str) -> Result<Begun, String> {
         certificates::renew(self.driver.get(), id)
+    }
+
+    fn revoke<'a>(&'a self, id: &'a str, reason: &'a str) -> Revocation<'a> {
+        Box::pin(certificates::revoke(self.driver.get(), id, reason))
     }
 
     fn metrics(&self, out: &mut String) {

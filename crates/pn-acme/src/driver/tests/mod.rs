@@ -6,4 +6,5 @@ mod nodes;
 mod on_demand;
 mod others;
 mod sim;
+mod taken_back;
 mod transport;

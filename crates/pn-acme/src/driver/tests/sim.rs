@@ -3,16 +3,18 @@
 
 use crate::Time;
 use crate::acme::sim::{DIRECTORY, SimCa};
-use crate::acme::{Challenge, ChallengeKind, HttpRequest, HttpResponse, TransportError};
+use crate::acme::{Challenge, ChallengeKind, HttpRequest, HttpResponse, RevocationReason, TransportError};
 use crate::driver::accounts::{AccountOrder, AccountRefusal};
 use crate::driver::board::CertificateStatus;
 use crate::driver::permission::Rules;
 use crate::driver::presenters::{Presenter, Presenters};
+use crate::driver::revoke::{RevocationOrder, RevocationRefusal, Revoked};
 use crate::driver::run::Wire;
 use crate::driver::service::{Command, Context, DriverParts, serve};
 use crate::driver::wanted::{Issuing, Wanted};
 use crate::life::{Asked, CertificateId, Demand, OpenIssuer, Pace, Source, Throttle};
-use crate::storage::{BoxFuture, Clock, MemoryStore};
+use crate::records::{CertificateRecord, load};
+use crate::storage::{BoxFuture, CERTIFICATES, Clock, MemoryStore, Storage};
 use pn_model::acme::AcmeIssuer;
 use pn_model::{HostPattern, NodePath};
 use pn_tls::{CertificateStore, NoCertificate, OnDemand, TimeProvider};
@@ -131,10 +133,32 @@ impl Nodes {
     }
 
     pub(super) async fn want(&self, names: &[&str]) {
-        let wanted = self.wanted(names);
-        for node in &self.nodes {
-            assert!(node.orders.send(Command::Settle(wanted.clone())).await.is_ok());
+        for node in 0..self.nodes.len() {
+            self.want_at(node, names).await;
         }
+    }
+
+    pub(super) async fn want_at(&self, node: usize, names: &[&str]) {
+        assert!(self.nodes[node].orders.send(Command::Settle(self.wanted(names))).await.is_ok());
+    }
+
+    pub(super) async fn revoke(&self, node: usize, name: &str) -> Result<Revoked, RevocationRefusal> {
+        let (done, outcome) = oneshot::channel();
+        let id = CertificateId::of(&[name.to_owned()]);
+        let order = RevocationOrder { id, reason: RevocationReason::KeyCompromise, done };
+        assert!(self.nodes[node].orders.send(Command::Revoke(order)).await.is_ok());
+        outcome.await.unwrap()
+    }
+
+    /// Names of the certificates that are stored.
+    pub(super) async fn stored(&self) -> Vec<String> {
+        let store = self.store.node("visitor");
+        let mut names = Vec::new();
+        for key in store.list(CERTIFICATES).await.unwrap() {
+            let (record, _) = load::<CertificateRecord>(&store, &key).await.unwrap().unwrap();
+            names.extend(record.names);
+        }
+        names
     }
 
     /// Sites named `names`, and one for `*` whose names are of this list; as a change of the configuration does it.

@@ -3,10 +3,11 @@
 use super::page;
 use crate::server::Shared;
 use crate::views::certificates::{Certificate, CertificateSource, Unclear, find};
-use crate::views::{self, Page};
-use axum::extract::{Path, State};
+use crate::views::{self, Page, RevokeError};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use serde::Deserialize;
 use std::sync::Arc;
 
 /// A refusal, for whoever reads the answer.
@@ -17,11 +18,43 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, Path(name): Path<Str
     answer(StatusCode::OK, shown)
 }
 
+pub(super) async fn rescan(State(shared): State<Arc<Shared>>) -> StatusCode {
+    shared.views.process.rescan();
+    StatusCode::ACCEPTED
+}
+
 pub(super) async fn renew(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {
     let begun = managed(&shared, &name, "renewed").and_then(|one| {
         shared.views.process.renew(&one.id).map_err(|why| (StatusCode::CONFLICT, format!("{why}\n")))
     });
     answer(StatusCode::ACCEPTED, begun.map(|begun| views::begun(&begun)))
+}
+
+/// A reason that is misspelt must not become none.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Why {
+    reason: Option<String>,
+}
+
+pub(super) async fn revoke(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    Query(why): Query<Why>,
+) -> Response {
+    let id = match managed(&shared, &name, "revoked") {
+        Ok(one) => one.id,
+        // One that is only stored any more is known by its id alone.
+        Err((StatusCode::NOT_FOUND, _)) => name,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let reason = why.reason.as_deref().unwrap_or("unspecified");
+    let revoked = shared.views.process.revoke(&id, reason).await.map_err(|error| match error {
+        RevokeError::Unknown(told) => (StatusCode::NOT_FOUND, told + "\n"),
+        RevokeError::Reason(told) => (StatusCode::BAD_REQUEST, told + "\n"),
+        RevokeError::Refused(told) => (StatusCode::CONFLICT, told + "\n"),
+    });
+    answer(StatusCode::OK, revoked.map(|revoked| views::begun(&revoked)))
 }
 
 /// The one that is called so, if it is of an issuer that can be asked.

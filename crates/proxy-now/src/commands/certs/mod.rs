@@ -1,11 +1,13 @@
 //! `certs`: asked of the running process by its admin address.
 
+mod exchange;
 mod text;
 
 use super::admin::{ask, refused};
 use crate::cli::{Certs, CertsCommand, Format, certs};
 use crate::output;
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use http::{Method, StatusCode};
 use serde_json::Value;
 use std::process::ExitCode;
@@ -15,6 +17,9 @@ pub(super) fn run(options: &Certs) -> Result<ExitCode> {
         CertsCommand::List(options) => list(options),
         CertsCommand::Show(options) => show(options),
         CertsCommand::Renew(options) => renew(options),
+        CertsCommand::Revoke(options) => revoke(options),
+        CertsCommand::Export(options) => exchange::export(options),
+        CertsCommand::Import(options) => exchange::import(options),
     }
 }
 
@@ -29,15 +34,23 @@ fn show(options: &certs::Show) -> Result<ExitCode> {
 }
 
 fn renew(options: &certs::Renew) -> Result<ExitCode> {
-    let path = path(&options.name, "/renew");
-    let Some(answer) = ask(&Method::POST, &options.admin.address, &path)? else {
-        return Ok(output::UNREACHABLE.into());
-    };
-    if answer.status != StatusCode::ACCEPTED {
+    change(&options.admin.address, &path(&options.name, "/renew"), &options.name)
+}
+
+fn revoke(options: &certs::Revoke) -> Result<ExitCode> {
+    // As clap shows it: RFC 5280's name.
+    let reason = options.reason.to_possible_value().map(|value| value.get_name().to_owned());
+    let action = format!("/revoke?reason={}", reason.unwrap_or_default());
+    change(&options.admin.address, &path(&options.name, &action), &options.name)
+}
+
+fn change(address: &str, path: &str, name: &str) -> Result<ExitCode> {
+    let Some(answer) = ask(&Method::POST, address, path)? else { return Ok(output::UNREACHABLE.into()) };
+    if !answer.status.is_success() {
         return Ok(refused(&answer));
     }
     let told: Value = serde_json::from_str(&answer.body).context("the answer is not JSON")?;
-    output::print(&text::begun(&told, &options.name));
+    output::print(&text::begun(&told, name));
     Ok(ExitCode::SUCCESS)
 }
 

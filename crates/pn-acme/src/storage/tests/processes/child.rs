@@ -83,6 +83,7 @@ pub(super) fn record(number: u64) -> CertificateRecord {
         source: Source::Obtained,
         revoked_at: None,
         ocsp: None,
+        unwanted_since: None,
         unknown: serde_json::Map::new(),
     }
 }

@@ -1,0 +1,164 @@
+//! Certificates that their CA is told to take back. Where a site still wants one, another is ordered at once; until it
+//! is there, the old one serves.
+
+use super::accounts::Who;
+use super::books;
+use super::keep::TTL;
+use super::run::{Standing, run};
+use super::service::Context;
+use super::wanted::Issuing;
+use crate::acme::{AccountKey, AcmeFault, RevocationReason, Revoke};
+use crate::life::CertificateId;
+use crate::records::{CertificateRecord, Source, load, save};
+use crate::storage::{CERTIFICATES, Expected, Key, Lease, StorageError, Version};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// What became of a certificate that was to be revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoked {
+    /// Hexadecimal.
+    pub serial: String,
+    /// Whether a site wants it, so that another one is ordered.
+    pub wanted: bool,
+}
+
+/// Why a certificate was not revoked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RevocationRefusal {
+    #[error("there is no such certificate in the store")]
+    Unknown,
+    #[error("the certificate is being worked on, here or by another node; try again in a minute")]
+    Busy,
+    #[error(
+        "it is of `{0}`, and no issuer of the configuration speaks to that; add one that does, then try again"
+    )]
+    NoIssuer(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+#[derive(Debug)]
+pub(super) struct RevocationOrder {
+    pub(super) id: CertificateId,
+    pub(super) reason: RevocationReason,
+    pub(super) done: oneshot::Sender<Result<Revoked, RevocationRefusal>>,
+}
+
+/// For the lock, while the schedule has it for a moment.
+const TRIES: u32 = 20;
+
+pub(super) async fn obey(cx: &Context, order: RevocationOrder) {
+    let outcome = under_lock(cx, &order.id, order.reason).await;
+    cx.planner().touch(&order.id, cx.now());
+    // Whoever asked may have given up.
+    order.done.send(outcome).unwrap_or_default();
+}
+
+async fn under_lock(
+    cx: &Context,
+    id: &CertificateId,
+    reason: RevocationReason,
+) -> Result<Revoked, RevocationRefusal> {
+    let lock = format!("certificate-{id}");
+    for _ in 0..TRIES {
+        if let Some(lease) = cx.storage.lock(&lock, TTL).await.map_err(failed)? {
+            let outcome = revoke(cx, id, reason, &lease).await;
+            cx.storage.unlock(lease).await.map_err(failed)?;
+            return outcome;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    Err(RevocationRefusal::Busy)
+}
+
+async fn revoke(
+    cx: &Context,
+    id: &CertificateId,
+    reason: RevocationReason,
+    lease: &Lease,
+) -> Result<Revoked, RevocationRefusal> {
+    let (mut record, version, wanted) = find(cx, id).await?;
+    let issuing = issuing(cx, &record.issuer_directory)
+        .ok_or_else(|| RevocationRefusal::NoIssuer(record.issuer_directory.clone()))?;
+    let info = record.info().map_err(RevocationRefusal::Failed)?;
+    tell_ca(cx, &record, &issuing, reason)
+        .await
+        .map_err(|fault| RevocationRefusal::Failed(fault.to_string()))?;
+    tracing::warn!(
+        names = record.names.join(", "),
+        serial = info.serial,
+        reason = reason.name(),
+        wanted,
+        "certificate revoked"
+    );
+    record.revoked_at = Some(cx.now());
+    save(&*cx.storage, &record.key(), &record, Expected::Version(version), Some(lease))
+        .await
+        .map_err(failed)?;
+    Ok(Revoked { serial: info.serial, wanted })
+}
+
+/// The one that serves, or one that is only stored any more.
+async fn find(
+    cx: &Context,
+    id: &CertificateId,
+) -> Result<(CertificateRecord, Version, bool), RevocationRefusal> {
+    let wanted = cx.wanted.load_full();
+    let demand = cx.planner().demand_of(id);
+    if let Some(demand) = demand {
+        let page = books::open(&*cx.storage, &demand, &wanted).await.map_err(failed)?;
+        let (record, version) = page.record.zip(page.version).ok_or(RevocationRefusal::Unknown)?;
+        return Ok((record, version, true));
+    }
+    let keys = cx.storage.list(CERTIFICATES).await.map_err(failed)?;
+    let own = |key: &&Key| key.segments().last() == Some(id.as_str());
+    let mut newest: Option<(CertificateRecord, Version)> = None;
+    for key in keys.iter().filter(own) {
+        let found = load::<CertificateRecord>(&*cx.storage, key).await.map_err(failed)?;
+        let Some((record, version)) = found else { continue };
+        if newest.as_ref().is_none_or(|(newest, _)| newest.obtained_at < record.obtained_at) {
+            newest = Some((record, version));
+        }
+    }
+    newest.map(|(record, version)| (record, version, false)).ok_or(RevocationRefusal::Unknown)
+}
+
+fn issuing(cx: &Context, directory: &str) -> Option<Arc<Issuing>> {
+    let wanted = cx.wanted.load_full();
+    wanted.issuers.values().find(|issuing| issuing.settings.directory == directory).cloned()
+}
+
+/// By the account, which ordered it; where it was another one, by the certificate's own key (RFC 8555 section 7.6).
+async fn tell_ca(
+    cx: &Context,
+    record: &CertificateRecord,
+    issuing: &Issuing,
+    reason: RevocationReason,
+) -> Result<(), AcmeFault> {
+    let standing = Standing::default();
+    let world = cx.world(issuing, &standing);
+    let settings = &issuing.settings;
+    let who =
+        Who { directory: &settings.directory, email: settings.email.as_deref(), eab: settings.eab.as_ref() };
+    let certificate = record.leaf().map_err(AcmeFault::internal)?.to_vec();
+    let own = AccountKey::from_pem(record.key_pem.expose()).ok();
+    let by = |by_key| Revoke { certificate: certificate.clone(), reason, by_key };
+    let session = cx.accounts.session(&who, &*cx.storage, &world).await;
+    let session = session.map_err(AcmeFault::internal)?;
+    match run(by(None).machine(&session), &world).await {
+        Err(fault) if own.is_some() && (record.source == Source::Imported || is_another_accounts(&fault)) => {
+            run(by(own).machine(&session), &world).await
+        }
+        outcome => outcome,
+    }
+}
+
+fn is_another_accounts(fault: &AcmeFault) -> bool {
+    fault.problem.as_ref().is_some_and(|problem| problem.name() == "unauthorized")
+}
+
+fn failed(error: StorageError) -> RevocationRefusal {
+    RevocationRefusal::Failed(error.to_string())
+}

@@ -1,0 +1,72 @@
+//! Certificates that are revoked, and those that nobody wants any more.
+
+use super::sim::Nodes;
+use crate::acme::Identifier;
+use crate::driver::board::CertificateState;
+use crate::driver::revoke::RevocationRefusal;
+
+const KEY_COMPROMISE: u64 = 1;
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_certificate_serves_until_another_is_there() {
+    let nodes = Nodes::new(21, 2);
+    nodes.want(&["a.test"]).await;
+    nodes.pass(0.01).await;
+    let before = nodes.nodes[0].certificates.get("a.test").unwrap();
+    nodes.ca.with(|ca| ca.policy.unprovable.extend([Identifier::parse("a.test")]));
+    assert!(nodes.revoke(1, "a.test").await.unwrap().wanted);
+    nodes.ca.with(|ca| assert_eq!(ca.certificates[0].revoked, Some(KEY_COMPROMISE)));
+    nodes.pass(0.4).await;
+    for node in 0..2 {
+        assert_eq!(nodes.status(node)[0].state, CertificateState::Revoked, "{:?}", nodes.status(node));
+        assert_eq!(before.cert, nodes.nodes[node].certificates.get("a.test").unwrap().cert);
+    }
+    nodes.ca.with(|ca| ca.policy.unprovable.clear());
+    nodes.pass(1.0).await;
+    for node in 0..2 {
+        assert_eq!(nodes.status(node)[0].state, CertificateState::Valid, "{:?}", nodes.status(node));
+        assert_ne!(before.cert, nodes.nodes[node].certificates.get("a.test").unwrap().cert);
+    }
+    nodes.pass(10.0).await;
+    nodes.ca.with(|ca| assert_eq!(ca.certificates.len(), 2, "another once"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_only_stored_can_be_revoked_too() {
+    let nodes = Nodes::new(22, 1);
+    nodes.want(&["a.test", "b.test"]).await;
+    nodes.pass(0.01).await;
+    nodes.want(&["b.test"]).await;
+    assert!(matches!(nodes.revoke(0, "c.test").await, Err(RevocationRefusal::Unknown)));
+    assert!(!nodes.revoke(0, "a.test").await.unwrap().wanted);
+    nodes.pass(1.0).await;
+    assert_eq!(nodes.orders(), 2, "nobody wants another");
+    let revoked = nodes.ca.with(|ca| ca.certificates.iter().filter(|one| one.revoked.is_some()).count());
+    assert_eq!(revoked, 1);
+    nodes.ca.with(|ca| ca.policy.outages.push(0..u64::MAX));
+    let refused = nodes.revoke(0, "b.test").await.unwrap_err();
+    assert!(refused.to_string().contains("connection refused"), "{refused}");
+    assert_eq!(nodes.status(0)[0].state, CertificateState::Valid);
+}
+
+/// Certificates last 90 days.
+#[tokio::test(start_paused = true)]
+async fn what_nobody_wants_is_cleared_away_and_nothing_else() {
+    let nodes = Nodes::new(23, 2);
+    nodes.want(&["a.test", "b.test", "c.test"]).await;
+    nodes.pass(1.0).await;
+    // `a` is wanted by nobody any more, `b` by the first, `c` by the second, who cannot renew it.
+    nodes.want_at(0, &["b.test"]).await;
+    nodes.want_at(1, &["c.test"]).await;
+    nodes.ca.with(|ca| ca.policy.unprovable.extend([Identifier::parse("c.test")]));
+    nodes.pass(115.0).await;
+    assert_eq!(nodes.stored().await.len(), 3, "it has ended, and may come back");
+    nodes.pass(20.0).await;
+    let mut stored = nodes.stored().await;
+    stored.sort_unstable();
+    assert_eq!(stored, ["b.test", "c.test"]);
+    nodes.pass(300.0).await;
+    assert_eq!(nodes.stored().await.len(), 2);
+    assert_eq!(nodes.status(1)[0].state, CertificateState::Expired);
+    assert!(nodes.serves(1, "c.test"), "it is better than none");
+}
