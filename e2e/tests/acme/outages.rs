@@ -17,7 +17,10 @@ fn served_by_the_internal_ca(place: &Place) {
 #[track_caller]
 fn failure(place: &Place, proxy: &Proxy) -> String {
     patiently("a try to fail", || proxy.log().contains("certificate not obtained"));
-    record(&place.state(), "schedule")["last_error"].as_str().unwrap_or_default().to_owned()
+    let told = || record(&place.state(), "schedule")["last_error"].as_str().unwrap_or_default().to_owned();
+    // The log tells it before the schedule does: until then the record says that a try has begun.
+    patiently("the failure to be noted", || !told().starts_with("the last try was not heard of"));
+    told()
 }
 
 #[test]
