@@ -223,7 +223,7 @@ fn pages() {
         (
             "/metrics",
             200,
-            "traefik_tls_certs_not_after{cn=\"a.localhost\",serial=\"0a1b\",sans=\"a.localhost,b.localhost\"} 1900000000\n",
+            "traefik_tls_certs_not_after{cn=\"a.localhost\",serial=\"2587\",sans=\"a.localhost,b.localhost\"} 1900000000\n",
         ),
         ("/metrics", 200, "\nprocess_resident_memory_bytes "),
         ("/metrics", 200, "from_the_data_plane 1\n"),

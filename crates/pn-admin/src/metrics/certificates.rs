@@ -30,9 +30,30 @@ fn ends(out: &mut Exposition, all: &[Certificate]) {
     out.family(NAME, Kind::Gauge, "When a certificate ends, as a Unix timestamp.");
     for one in all {
         let Some(served) = &one.served else { continue };
-        let (cn, sans) = (one.names.first().map_or("", String::as_str), one.names.join(","));
-        out.sample(NAME, &[("cn", cn), ("serial", &served.serial), ("sans", &sans)], served.not_after as f64);
+        let (cn, mut sans) = (one.names.first().map_or("", String::as_str), one.names.clone());
+        sans.sort_unstable();
+        let (serial, sans) = (decimal(&served.serial), sans.join(","));
+        out.sample(NAME, &[("cn", cn), ("serial", &serial), ("sans", &sans)], served.not_after as f64);
     }
+}
+
+/// A serial number as Traefik writes it into its label; of at most 20 bytes (RFC 5280 section 4.1.2.2).
+fn decimal(hexadecimal: &str) -> String {
+    // The last digit first.
+    let mut digits = vec![0_u8];
+    for nibble in hexadecimal.chars().filter_map(|digit| digit.to_digit(16)) {
+        let mut carry = nibble;
+        for digit in &mut digits {
+            carry += u32::from(*digit) * 16;
+            *digit = (carry % 10) as u8;
+            carry /= 10;
+        }
+        while carry > 0 {
+            digits.push((carry % 10) as u8);
+            carry /= 10;
+        }
+    }
+    digits.iter().rev().map(|&digit| char::from(b'0' + digit)).collect()
 }
 
 fn renewals(out: &mut Exposition, all: &[Certificate]) {
@@ -51,6 +72,24 @@ fn renewals(out: &mut Exposition, all: &[Certificate]) {
             let Some(renewal) = &one.renewal else { continue };
             let issuer = one.issuer.as_deref().unwrap_or_default();
             out.sample(name, &[("certificate", &one.id), ("issuer", issuer)], value(renewal));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serial_numbers_are_decimal() {
+        for (hexadecimal, expected) in [
+            ("", "0"),
+            ("00", "0"),
+            ("0a1b", "2587"),
+            ("ffffffffffffffff", "18446744073709551615"),
+            ("ffffffffffffffffffffffffffffffffffffffff", "1461501637330902918203684832716283019655932542975"),
+        ] {
+            assert_eq!(decimal(hexadecimal), expected, "{hexadecimal}");
         }
     }
 }
