@@ -29,6 +29,7 @@ mod seen;
 mod session;
 mod tls;
 mod tools;
+mod traefik;
 mod wait;
 
 pub mod differential;
@@ -55,4 +56,5 @@ pub use seen::{Seen, read_request, read_request_after, requests};
 pub use session::{Reply, Session, request};
 pub use tls::TlsOptions;
 pub use tools::{Curl, Load, curl, h2load, wrk};
+pub use traefik::Traefik;
 pub use wait::{PATIENCE, wait_for, wait_until};

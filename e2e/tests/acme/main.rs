@@ -15,4 +15,5 @@ mod outages;
 mod place;
 mod renewal_info;
 mod sharing;
+mod traefik;
 mod wildcard;
