@@ -1,7 +1,7 @@
 //! Where certificates come from: the internal CA, with its files, its schedule of renewals, and the installation of its
 //! root into the system's store; the store that ACME's accounts and certificates are kept in, when each certificate of
-//! ACME is obtained and renewed, and how challenges are answered in the DNS. Nothing here runs by itself: the control plane
-//! drives it and hands in the time.
+//! ACME is obtained and renewed, and how challenges are answered in the DNS. Only `driver` has a thread, which the
+//! control plane starts; all else is told the time.
 //!
 //! ## The state directory
 //!
