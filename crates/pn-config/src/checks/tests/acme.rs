@@ -101,6 +101,22 @@ fn everything_that_can_be_said() {
 }
 
 #[test]
+fn directories_that_are_known_by_name() {
+    const STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
+    for (name, url, staging) in [
+        ("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory", Some(STAGING)),
+        ("letsencrypt-staging", STAGING, None),
+        ("zerossl", "https://acme.zerossl.com/v2/DV90", None),
+        ("google", "https://dv.acme-v02.api.pki.goog/directory", None),
+        ("google-staging", "https://dv.acme-v02.test-api.pki.goog/directory", None),
+    ] {
+        let issuer =
+            lowered(&format!("{{ directory = \"{name}\", eab = {{ kid = \"k\", hmac = \"aGk\" }} }}"));
+        assert_eq!((&*issuer.directory, issuer.staging.as_deref()), (url, staging), "{name}");
+    }
+}
+
+#[test]
 fn how_records_are_written() {
     let provider = |dns: &str| lowered(&format!("{{ dns = {dns} }}"));
     assert_eq!(provider("{ provider = \"rfc2136\", server = \"::1\" }").challenges, [ChallengeKind::Dns01]);
@@ -144,6 +160,16 @@ fn what_issuers_may_not_be_told() {
         (
             "{ directory = \"zerossl\" }".to_owned(),
             "2:22 Error missing-eab: zerossl opens accounts only for those who have one there already (add `eab = { \
+             kid = \"..\", hmac = \"${env:..}\" }` with what the CA shows on its site)",
+        ),
+        (
+            "{ directory = \"google-staging\" }".to_owned(),
+            "2:22 Error missing-eab: google-staging opens accounts only for those who have one there already (add `eab = { \
+             kid = \"..\", hmac = \"${env:..}\" }` with what the CA shows on its site)",
+        ),
+        (
+            "{ directory = \"google\" }".to_owned(),
+            "2:22 Error missing-eab: google opens accounts only for those who have one there already (add `eab = { \
              kid = \"..\", hmac = \"${env:..}\" }` with what the CA shows on its site)",
         ),
         (
