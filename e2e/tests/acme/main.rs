@@ -16,4 +16,5 @@ mod place;
 mod renewal_info;
 mod sharing;
 mod traefik;
+mod waiting;
 mod wildcard;

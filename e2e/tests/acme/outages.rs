@@ -15,7 +15,7 @@ fn served_by_the_internal_ca(place: &Place) {
 
 /// What the schedule has of the last failure.
 #[track_caller]
-fn failure(place: &Place, proxy: &Proxy) -> String {
+pub(crate) fn failure(place: &Place, proxy: &Proxy) -> String {
     patiently("a try to fail", || proxy.log().contains("certificate not obtained"));
     let told = || record(&place.state(), "schedule")["last_error"].as_str().unwrap_or_default().to_owned();
     // The log tells it before the schedule does: until then the record says that a try has begun.
