@@ -2,6 +2,7 @@
 //! and renamed over it, so whoever reads finds the old or the new one, whenever the process was killed.
 
 use crate::error::AcmeError;
+use crate::regular::open;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
@@ -81,7 +82,7 @@ impl PrivateDir {
     /// `None` when there is no such file, or what it holds is no text.
     pub(crate) fn read(&self, name: &str) -> Result<Option<String>, AcmeError> {
         let path = self.path_of(name);
-        let file = match File::open(&path) {
+        let file = match open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(storage(&path, error)),

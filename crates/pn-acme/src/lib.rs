@@ -24,6 +24,7 @@ mod files;
 pub mod laws;
 pub mod life;
 pub mod records;
+mod regular;
 pub mod storage;
 pub mod trust;
 mod validation;

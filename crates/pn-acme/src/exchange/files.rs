@@ -2,6 +2,7 @@
 //! whole or not at all.
 
 use super::{CaddyFiles, ExchangeError};
+use crate::regular::open;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -17,7 +18,7 @@ const CADDY_DEPTH: usize = 5;
 
 /// An `acme.json`. One that others may read is refused, as Traefik refuses it.
 pub fn read_traefik(path: &Path) -> Result<Vec<u8>, ExchangeError> {
-    let file = File::open(path).map_err(|error| at(path, error))?;
+    let file = open(path).map_err(|error| at(path, error))?;
     let mode = file.metadata().map_err(|error| at(path, error))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(ExchangeError::TooOpen { path: path.to_owned(), mode });
@@ -31,7 +32,7 @@ pub fn write_traefik(path: &Path, bytes: &[u8]) -> Result<(), ExchangeError> {
 
 /// A chain or a key.
 pub fn read_pem(path: &Path) -> Result<Vec<u8>, ExchangeError> {
-    let file = File::open(path).map_err(|error| at(path, error))?;
+    let file = open(path).map_err(|error| at(path, error))?;
     read(path, file, CADDY_BYTES)
 }
 
@@ -69,7 +70,7 @@ fn walk(path: &Path, name: &str, depth: usize, files: &mut CaddyFiles) -> Result
                 walk(&inner, &name, depth + 1, files)?;
             }
         } else if [".crt", ".key", ".json"].iter().any(|ending| file.ends_with(ending)) {
-            let opened = File::open(&inner).map_err(|error| at(&inner, error))?;
+            let opened = open(&inner).map_err(|error| at(&inner, error))?;
             files.insert(name, read(&inner, opened, CADDY_BYTES)?);
         }
         if files.len() > CADDY_FILES {

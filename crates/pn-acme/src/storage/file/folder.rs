@@ -1,6 +1,7 @@
 //! The folder of a store: files at their keys, whole at any moment, private. Who may write when is not known here.
 
 use crate::files::step;
+use crate::regular::open_own;
 use crate::storage::{
     ACCOUNTS, CERTIFICATES, CHALLENGES, Key, SCHEDULE, StorageError, THROTTLE, VALUE_BYTES,
 };
@@ -196,7 +197,7 @@ impl Drop for Aside {
 
 /// A small file, closed to others if it was not; one byte more than a value at most.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StorageError> {
-    let file = match File::open(path) {
+    let file = match open_own(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(at(path, error)),
