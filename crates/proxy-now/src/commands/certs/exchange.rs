@@ -33,6 +33,9 @@ pub(super) fn export(options: &Export) -> Result<ExitCode> {
         path.display(),
         out.display()
     ));
+    if options.format == Form::Traefik {
+        output::print(&resolvers(&bundle));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -78,6 +81,15 @@ fn write(format: Form, out: &Path, bundle: &Bundle) -> Result<Vec<exchange::Note
             Vec::new()
         }
     })
+}
+
+/// Traefik looks for what is its resolver's by the resolver's name, and orders anew what it does not find.
+fn resolvers(bundle: &Bundle) -> String {
+    let resolver = |issuer: &exchange::BundleIssuer| {
+        format!("  {} is {}\n", issuer.name, issuer.directory.as_deref().unwrap_or("a CA that is not known"))
+    };
+    let all: String = bundle.issuers.iter().map(resolver).collect();
+    format!("Its resolvers are called as below: call yours so, or change these names in the file\n{all}")
 }
 
 fn read(from: &ImportFrom) -> Result<Bundle> {
