@@ -10,6 +10,7 @@
 mod acme2certifier;
 mod alone;
 mod caddy;
+mod caddy_client;
 mod certificates;
 mod folder;
 mod http1;
@@ -38,6 +39,7 @@ pub mod h2;
 pub use acme2certifier::Acme2Certifier;
 pub use alone::alone;
 pub use caddy::Caddy;
+pub use caddy_client::CaddyClient;
 pub use certificates::{Authority, Identity, Lifetime};
 pub use folder::Folder;
 pub use http1::{RawResponse, parse_response};

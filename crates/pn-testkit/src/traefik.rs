@@ -1,10 +1,12 @@
 //! Traefik, for the file that it keeps accounts and certificates in.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::folder::Folder;
 use crate::pebble::Pebble;
+use crate::port::free_port;
 use crate::process::Peer;
 use crate::python::venv_program;
 
@@ -12,7 +14,9 @@ use crate::python::venv_program;
 #[derive(Debug)]
 pub struct Traefik {
     peer: Peer,
-    folder: Folder,
+    store: PathBuf,
+    secure: SocketAddr,
+    _folder: Folder,
 }
 
 impl Traefik {
@@ -20,32 +24,66 @@ impl Traefik {
     #[track_caller]
     pub fn start(pebble: &Pebble, http: u16, host: &str) -> Self {
         let folder = Folder::new();
-        let dynamic = folder.write(
-            "dynamic.yml",
-            format!(
-                "http:\n  routers:\n    one:\n      rule: Host(`{host}`)\n      service: noop@internal\n      \
-                 entryPoints: [web]\n      tls:\n        certResolver: main\n"
-            ),
-        );
+        let store = folder.join("acme.json");
+        Self::run(folder, pebble, store, "main", http, &[host])
+    }
+
+    /// The same for these hosts and the resolver of this name, with what it finds in this store.
+    #[track_caller]
+    pub fn going_on(pebble: &Pebble, store: &Path, resolver: &str, http: u16, hosts: &[&str]) -> Self {
+        Self::run(Folder::new(), pebble, store.to_owned(), resolver, http, hosts)
+    }
+
+    #[track_caller]
+    fn run(
+        folder: Folder,
+        pebble: &Pebble,
+        store: PathBuf,
+        resolver: &str,
+        http: u16,
+        hosts: &[&str],
+    ) -> Self {
+        let secure = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let router = |host: &&str| {
+            let name = host.replace('.', "-");
+            let tls = serde_json::json!({"certResolver": resolver});
+            let rule = format!("Host(`{host}`)");
+            let router = serde_json::json!({"rule": rule, "service": "noop@internal", "entryPoints": ["secure"], "tls": tls});
+            (name, router)
+        };
+        let routers: serde_json::Map<_, _> = hosts.iter().map(router).collect();
+        // JSON is YAML.
+        let dynamic = serde_json::json!({"http": {"routers": routers}}).to_string();
+        let dynamic = folder.write("dynamic.yml", dynamic);
+        let mut resolvers = serde_json::Map::new();
+        let acme = serde_json::json!({"acme": {
+            "caServer": pebble.directory(), "email": "ops@proxy.example", "storage": store,
+            "httpChallenge": {"entryPoint": "web"},
+        }});
+        resolvers.insert(resolver.to_owned(), acme);
+        let fixed = serde_json::json!({
+            "global": {"checkNewVersion": false}, "log": {"level": "DEBUG"},
+            "entryPoints": {
+                "web": {"address": format!("127.0.0.1:{http}")}, "secure": {"address": secure.to_string()},
+            },
+            "providers": {"file": {"filename": dynamic}},
+            "certificatesResolvers": resolvers,
+        });
+        let fixed = folder.write("traefik.yml", fixed.to_string());
         let mut command = Command::new(venv_program("traefik"));
         command.env("LEGO_CA_CERTIFICATES", pebble.authority().root());
-        command.current_dir(folder.path()).args(["--global.checknewversion=false", "--log.level=DEBUG"]);
-        command.arg(format!("--entrypoints.web.address=127.0.0.1:{http}"));
-        command.arg(format!("--providers.file.filename={}", dynamic.display()));
-        for (key, value) in [
-            ("caserver", pebble.directory().as_str()),
-            ("email", "ops@proxy.example"),
-            ("storage", "acme.json"),
-            ("httpchallenge.entrypoint", "web"),
-        ] {
-            command.arg(format!("--certificatesresolvers.main.acme.{key}={value}"));
-        }
-        Self { peer: Peer::start("traefik", &command), folder }
+        command.current_dir(folder.path()).arg("--configfile").arg(fixed);
+        Self { peer: Peer::start("traefik", &command), store, secure, _folder: folder }
     }
 
     /// Its store.
-    pub fn file(&self) -> PathBuf {
-        self.folder.join("acme.json")
+    pub fn file(&self) -> &Path {
+        &self.store
+    }
+
+    /// Where it speaks TLS.
+    pub fn secure(&self) -> SocketAddr {
+        self.secure
     }
 
     pub fn peer(&self) -> &Peer {

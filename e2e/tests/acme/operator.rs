@@ -3,10 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use pn_testkit::{Finished, Pebble, PebbleOptions, Proxy, curl, free_port, wait_until};
+use pn_testkit::{Finished, Pebble, PebbleOptions, Proxy, free_port, wait_until};
 use serde_json::Value;
 
-use crate::place::{Place, config, obtained};
+use crate::place::{Place, config, obtained, serial_at};
 
 const HOST: &str = "a.proxy.example";
 const INTERNAL: &str = r#"
@@ -41,13 +41,7 @@ fn show(proxy: &Proxy, name: &str) -> Value {
 
 /// The serial number that a client is shown, in lower case.
 fn served_serial(place: &Place) -> String {
-    let resolve = format!("{HOST}:{}:127.0.0.1", place.tls);
-    let url = format!("https://{HOST}:{}/", place.tls);
-    let root = place.folder.join("root.pem").display().to_string();
-    let shown = curl(&["--cacert", &root, "--resolve", &resolve, "-o", "/dev/null", "-w", "%{certs}", &url]);
-    let shown = shown.expect_success();
-    let line = shown.lines().find_map(|line| line.strip_prefix("Serial Number:")).expect("a serial number");
-    line.trim().to_ascii_lowercase()
+    serial_at(place, place.tls, HOST).expect("a serial number")
 }
 
 #[test]

@@ -132,6 +132,16 @@ impl Place {
     }
 }
 
+/// The serial number that visitors of this place are shown at a port, in lower case; `None` if they cannot verify it.
+pub(crate) fn serial_at(place: &Place, port: u16, host: &str) -> Option<String> {
+    let resolve = format!("{host}:{port}:127.0.0.1");
+    let url = format!("https://{host}:{port}/");
+    let root = place.folder.join("root.pem").display().to_string();
+    let shown = curl(&["--cacert", &root, "--resolve", &resolve, "-o", "/dev/null", "-w", "%{certs}", &url]);
+    let line = shown.stdout.lines().find_map(|line| line.strip_prefix("Serial Number:"));
+    line.filter(|_| shown.status.success()).map(|line| line.trim().to_ascii_lowercase())
+}
+
 /// Waits for what takes its time even where nothing is amiss: pauses of ten seconds and more.
 #[track_caller]
 pub(crate) fn patiently(what: &str, mut is_so: impl FnMut() -> bool) {
