@@ -26,6 +26,8 @@ impl DataPlane for Nothing {
     fn prepare(&self, _: &RouterGraph) -> Result<Prepared, Vec<PrepareError>> {
         Ok(Prepared::new(Arc::new(())))
     }
+
+    fn await_serving(&self, _: u64) {}
 }
 
 impl Process for Nothing {

@@ -251,6 +251,7 @@ impl Reconciler {
             None => summary(&before.model, &candidate.model),
         };
         let generation = self.publisher.commit(built.graph, built.prepared);
+        self.plane.await_serving(generation);
         built.changes.into_iter().for_each(|change| change());
         self.issuing.settle(&candidate.model);
         let now = SystemTime::now();

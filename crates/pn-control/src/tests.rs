@@ -61,6 +61,9 @@ struct Fake {
     refuses: Arc<Mutex<Option<String>>>,
     warns: Arc<Mutex<Vec<PrepareWarning>>>,
     prepared: Arc<AtomicUsize>,
+    /// What was awaited, and what the status showed then.
+    awaited: Arc<Mutex<Vec<(u64, u64)>>>,
+    status: StatusSource,
 }
 
 impl Fake {
@@ -85,6 +88,10 @@ impl DataPlane for Fake {
     fn prepare(&self, _: &RouterGraph) -> Result<Prepared, Vec<PrepareError>> {
         let warnings = self.warns.lock().unwrap().clone();
         self.say().map(|()| Prepared::new(Arc::new(())).with_warnings(warnings))
+    }
+
+    fn await_serving(&self, generation: u64) {
+        self.awaited.lock().unwrap().push((generation, self.status.read().generation));
     }
 }
 
@@ -171,7 +178,7 @@ fn parts(
         followers: vec![Arc::new(follower.clone())],
         issuing: Box::new(NoIssuing),
         last_good,
-        status: StatusSource::default(),
+        status: plane.status.clone(),
         lifecycle: Arc::default(),
     };
     (parts, source)
@@ -213,6 +220,8 @@ fn what_is_accepted_runs_and_what_is_unchanged_makes_no_generation() {
     let status = rig.control.status();
     assert_eq!((status.generation, status.reloads, status.refusals), (2, 3, 0));
     assert_eq!(rig.follower.changed.load(SeqCst), 2, "a follower changes with each generation");
+    let awaited = rig.plane.awaited.lock().unwrap().clone();
+    assert_eq!(awaited, [(1, 0), (2, 1)], "none is said to be accepted before it serves");
 }
 
 #[test]

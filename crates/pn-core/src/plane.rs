@@ -11,6 +11,10 @@ pub trait DataPlane: Send + Sync {
     /// Binds sockets, builds TLS configurations, loads what may fail, for `next`. Changes nothing that runs: what it
     /// returns undoes itself when it is dropped before it is committed. Every error is returned at once.
     fn prepare(&self, next: &RouterGraph) -> Result<Prepared, Vec<PrepareError>>;
+
+    /// Returns when this generation, which is committed, answers every new request: only then is anybody told that it
+    /// was accepted. Bounded: a data plane that does not come to it in seconds says so and lets the change go on.
+    fn await_serving(&self, generation: u64);
 }
 
 /// What the data plane made ready for one graph. Workers find it beside the graph, by its type.

@@ -81,6 +81,11 @@ impl Running {
         ask(self.web, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
     }
 
+    fn answers(&self, text: &str) {
+        let answer = self.get("app.localhost", "/");
+        assert!(answer.ends_with(text), "not {text:?} but {answer:?} after {:#?}", self.seen);
+    }
+
     fn admin(&self, method: &str, path: &str) -> String {
         ask(self.admin, &format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
     }
@@ -167,7 +172,7 @@ fn says(text: &str) -> String {
 #[test]
 fn from_start_to_end() {
     let mut running = Running::start(&says("one"));
-    assert!(running.get("app.localhost", "/").ends_with("one"));
+    running.answers("one");
     assert!(running.admin("GET", "/ping").contains("200 OK"));
     assert!(running.admin("GET", "/metrics").contains("\nconfig_generation 1\n"));
     assert!(running.admin("GET", "/api/status").contains("\"generation\": 1"));
@@ -175,7 +180,7 @@ fn from_start_to_end() {
 
     running.write(&says("two"), free());
     running.logged("configuration accepted");
-    assert!(running.get("app.localhost", "/").ends_with("two"));
+    running.answers("two");
 
     let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     for (broken, why) in [
@@ -192,18 +197,18 @@ fn from_start_to_end() {
     }
     running.write(&says("three"), taken.local_addr().unwrap());
     running.logged("configuration refused");
-    assert!(running.get("app.localhost", "/").ends_with("two"), "what is refused changes nothing");
+    running.answers("two"); // what is refused changes nothing
     assert!(running.admin("GET", "/metrics").contains("\nconfig_last_reload_success 0\n"));
 
     running.write(&says("three"), free());
     running.logged("configuration accepted");
-    assert!(running.get("app.localhost", "/").ends_with("three"));
+    running.answers("three");
     assert!(running.admin("POST", "/api/rollback").contains("\"committed\""));
     running.logged("back to generation 2");
-    assert!(running.get("app.localhost", "/").ends_with("two"));
+    running.answers("two");
     running.signal("HUP");
     running.logged("configuration accepted");
-    assert!(running.get("app.localhost", "/").ends_with("three"), "SIGHUP reads the files");
+    running.answers("three"); // SIGHUP reads the files
     running.signal("USR1");
     running.logged("opened again");
     running.signal("TERM");
@@ -234,11 +239,11 @@ fn last_good_starts_on_broken_files_and_ends_with_their_mending() {
     std::fs::write(&first.config, "broken").unwrap();
     let mut running = first.again(&["--last-good"]);
     running.logged("ready:");
-    assert!(running.get("app.localhost", "/").ends_with("good"));
+    running.answers("good");
     assert!(running.admin("GET", "/metrics").contains("\nconfig_last_reload_success 0\n"));
     std::fs::write(&running.config, text(&says("mended"), addresses)).unwrap();
     running.logged("configuration accepted");
-    assert!(running.get("app.localhost", "/").ends_with("mended"));
+    running.answers("mended");
 }
 
 #[test]
@@ -251,7 +256,7 @@ fn last_good_is_looked_for_where_the_refused_file_says() {
     std::fs::write(&first.config, &broken).unwrap();
     let mut running = first.again(&["--last-good"]);
     running.logged("ready:");
-    assert!(running.get("app.localhost", "/").ends_with("good"));
+    running.answers("good");
     let status = running.admin("GET", "/api/status");
     assert!(status.contains("\"workers\":2,") || status.contains("\"workers\": 2,"), "{status}");
 
@@ -273,7 +278,7 @@ fn a_configuration_that_became_empty_takes_nothing_down() {
     let mut running = Running::start(&says("one"));
     std::fs::write(&running.config, "").unwrap();
     assert!(running.logged("configuration refused").contains("nothing would be served"));
-    assert!(running.get("app.localhost", "/").ends_with("one"));
+    running.answers("one");
     assert!(running.admin("GET", "/metrics").contains("\nconfig_last_reload_success 0\n"));
 }
 

@@ -14,7 +14,6 @@ use std::sync::{Arc, PoisonError};
 impl DataPlane for Plane {
     fn prepare(&self, next: &RouterGraph) -> Result<Prepared, Vec<PrepareError>> {
         let current = self.source.current();
-        self.adopted.wait(current.number());
         let state = current.prepared::<PlaneState>();
         let mut errors = Vec::new();
         let tls = self.tls(next, state, &mut errors);
@@ -36,6 +35,10 @@ impl DataPlane for Plane {
             }
             _ => Err(errors),
         }
+    }
+
+    fn await_serving(&self, generation: u64) {
+        self.adopted.wait(generation);
     }
 }
 

@@ -81,7 +81,9 @@ impl World {
         let factories = Factories::default().with_middleware("add-prefix", Arc::new(probe));
         let compiled = compile(&model, &factories, &self.state).unwrap();
         let prepared = self.plane.prepare(&compiled.graph)?;
-        Ok(self.publisher.commit(compiled.graph, prepared))
+        let generation = self.publisher.commit(compiled.graph, prepared);
+        self.plane.await_serving(generation);
+        Ok(generation)
     }
 
     pub(super) fn address(&self, listener: &str) -> SocketAddr {

@@ -1,5 +1,6 @@
-//! Which generation each worker has come to. A change waits until the one before is everywhere: a worker that skipped
-//! a generation would never take the sockets that only that one had, and whoever connected there would wait for ever.
+//! Which generation each worker has come to. A change ends when it is everywhere: who is told that it was accepted may
+//! ask for it, and a worker that skipped a generation would never take the sockets that only that one had, so that
+//! whoever connected there would wait for ever.
 #![expect(clippy::disallowed_types, reason = "locked at changes only")]
 
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -27,6 +28,11 @@ impl Adopted {
             *number = generation;
         }
         self.moved.notify_all();
+    }
+
+    /// A worker comes to no further generation: it drains. Nobody waits for it.
+    pub(crate) fn leave(&self, worker: usize) {
+        self.set(worker, u64::MAX);
     }
 
     /// Waits until every worker is; at most a few seconds.

@@ -99,6 +99,7 @@ impl Start {
                 }
                 command = inbox.recv() => match command {
                     Some(Command::Drain { at_most, done }) => {
+                        self.adopted.leave(self.index);
                         let cut = doors.shut(at_most).await;
                         done.send(cut).unwrap_or_default();
                         return;
