@@ -93,8 +93,8 @@ async fn load(path: &Path) -> Result<(), Box<dyn Error>> {
     println!("listed    {:>8} in {:?}", keys.len(), began.elapsed());
     let mut records = Vec::with_capacity(keys.len());
     for keys in keys.chunks(AT_ONCE) {
-        for stored in store.load_many(keys).await?.into_iter().flatten() {
-            records.push(CertificateRecord::from_bytes(&stored.value)?);
+        for stored in store.load_many(keys).await? {
+            records.extend(stored?.map(|stored| CertificateRecord::from_bytes(&stored.value)).transpose()?);
         }
     }
     println!("read      {:>8} in {:?}, {} KiB more", records.len(), began.elapsed(), resident()? - before);

@@ -1,12 +1,11 @@
 //! What the storage holds of a certificate, as the schedule and the handshakes need it.
 
+use super::served::{self, Usable};
+use super::service::Context;
 use super::wanted::Wanted;
-use crate::Time;
-use crate::life::{Demand, Facts, Held, Slots, Source, Throttle, Tries, Window};
-use crate::records::{
-    CertificateRecord, Record, ScheduleRecord, Source as Origin, ThrottleRecord, load, save,
-};
-use crate::storage::{Ca, Expected, Key, Lease, Storage, StorageError, Version};
+use crate::life::{Demand, Facts, Held, Source, Tries, Window};
+use crate::records::{CertificateRecord, Record, ScheduleRecord, Source as Origin, save};
+use crate::storage::{Ca, Expected, Key, Lease, Loaded, Storage, StorageError, Stored, Version};
 use pn_model::acme::{AcmeIssuer, KeyType};
 use pn_tls::CertificateInfo;
 
@@ -17,40 +16,65 @@ pub(super) struct Page {
     /// The one that serves.
     pub(super) record: Option<CertificateRecord>,
     pub(super) version: Option<Version>,
+    /// What it has for handshakes.
+    pub(super) key: Option<Usable>,
 }
 
-/// Of the certificates that its issuers signed, the one that lasts longest.
-pub(super) async fn open(
-    storage: &dyn Storage,
-    demand: &Demand,
-    wanted: &Wanted,
-) -> Result<Page, StorageError> {
+/// Of the certificates that its issuers signed, the one that lasts longest. What is damaged counts as absent: it is
+/// written over by what comes in its place.
+pub(super) async fn open(cx: &Context, demand: &Demand, wanted: &Wanted) -> Result<Page, StorageError> {
     let mut keys: Vec<Key> = demand.issuers.iter().map(|source| certificate_key(source, demand)).collect();
-    keys.push(Key::schedule(demand.id.as_str()));
-    let mut found = storage.load_many(&keys).await?;
-    let damaged = |key: &Key, reason: String| StorageError::Damaged { key: key.clone(), reason };
-    let schedule = match found.pop().flatten() {
-        Some(stored) => {
-            let key = Key::schedule(demand.id.as_str());
-            ScheduleRecord::from_bytes(&stored.value).map_err(|reason| damaged(&key, reason))?
-        }
-        None => ScheduleRecord::default(),
-    };
-    let mut page = Page { facts: Facts { held: None, tries: tries(schedule) }, ..Page::default() };
-    for ((key, stored), source) in keys.iter().zip(found).zip(&demand.issuers) {
-        let Some(stored) = stored else { continue };
-        let record = CertificateRecord::from_bytes(&stored.value).map_err(|reason| damaged(key, reason))?;
+    let schedule = Key::schedule(demand.id.as_str());
+    keys.push(schedule.clone());
+    let mut found = cx.storage.load_many(&keys).await?;
+    let tries = read_tries(cx, &schedule, found.pop().unwrap_or(Ok(None)))?;
+    let mut page = Page { facts: Facts { held: None, tries }, ..Page::default() };
+    for ((key, found), source) in keys.iter().zip(found).zip(&demand.issuers) {
         let settings = wanted.issuers.get(&source.issuer).map(|issuing| &issuing.settings);
-        let held = held(&record, settings).map_err(|reason| damaged(key, reason))?;
-        if page.facts.held.as_ref().is_none_or(|best| best.not_after < held.not_after) {
-            page.facts.held = Some(held);
-            (page.record, page.version) = (Some(record), Some(stored.version));
+        let entry = found.and_then(|found| found.map(|one| entry(key, &one, demand, settings)).transpose());
+        let Some(Some(entry)) = cx.damage.mind(key, entry, "the certificate counts as missing")? else {
+            continue;
+        };
+        if page.facts.held.as_ref().is_none_or(|best| best.not_after < entry.held.not_after) {
+            page.facts.held = Some(entry.held);
+            (page.record, page.version, page.key) =
+                (Some(entry.record), Some(entry.version), Some(entry.key));
         }
     }
     if page.facts.held.as_ref().is_some_and(|held| page.facts.tries.ended_with(held)) {
         page.facts.tries = Tries::default();
     }
     Ok(page)
+}
+
+/// One certificate as it is stored.
+struct Entry {
+    record: CertificateRecord,
+    version: Version,
+    key: Usable,
+    held: Held,
+}
+
+fn entry(
+    key: &Key,
+    stored: &Stored,
+    demand: &Demand,
+    settings: Option<&AcmeIssuer>,
+) -> Result<Entry, StorageError> {
+    let damaged = |reason: String| StorageError::Damaged { key: key.clone(), reason };
+    let record = CertificateRecord::of(key, stored)?;
+    if record.key() != *key {
+        return Err(damaged(format!("it is the record of `{}`", record.key())));
+    }
+    let usable = served::usable(&record, demand).map_err(damaged)?;
+    let held = held(&record, &usable.0, settings);
+    Ok(Entry { record, version: stored.version, key: usable, held })
+}
+
+fn read_tries(cx: &Context, key: &Key, found: Loaded) -> Result<Tries, StorageError> {
+    let found = found.and_then(|found| found.map(|one| ScheduleRecord::of(key, &one)).transpose());
+    let found = cx.damage.mind(key, found, "failed tries are counted anew")?;
+    Ok(found.flatten().map(tries).unwrap_or_default())
 }
 
 pub(super) async fn write_tries(
@@ -66,46 +90,12 @@ pub(super) async fn write_tries(
     save(storage, &key, &schedule(tries), Expected::Any, Some(lease)).await.map(drop)
 }
 
-/// A place of the throttle that all nodes share, or when there is one.
-pub(super) async fn take_slot(
-    storage: &dyn Storage,
-    directory: &str,
-    account: &str,
-    throttle: Throttle,
-    now: Time,
-) -> Result<Result<(), Time>, StorageError> {
-    let key = Key::throttle(&Ca::of(directory), account);
-    let mut last = Ok(());
-    for _ in 0..SWAPS {
-        let (record, expected) = match load::<ThrottleRecord>(storage, &key).await? {
-            Some((record, version)) => (record, Expected::Version(version)),
-            None => (ThrottleRecord::default(), Expected::Absent),
-        };
-        let before = Slots::new(record.orders.clone());
-        let mut slots = before.clone();
-        let taken = slots.take(throttle, now);
-        if slots == before {
-            return Ok(taken);
-        }
-        let record = ThrottleRecord { orders: slots.times().to_vec(), ..record };
-        match save(storage, &key, &record, expected, None).await {
-            Ok(_) => return Ok(taken),
-            Err(conflict @ StorageError::Conflict(_)) => last = Err(conflict),
-            Err(error) => return Err(error),
-        }
-    }
-    last.map(|()| Err(now + 1))
-}
-
-/// Nodes that take a place at the same moment; each time one of them gets it.
-const SWAPS: u32 = 20;
-
 pub(super) fn certificate_key(source: &Source, demand: &Demand) -> Key {
     Key::certificate(&Ca::of(&source.directory), demand.id.as_str())
 }
 
-fn held(record: &CertificateRecord, settings: Option<&AcmeIssuer>) -> Result<Held, String> {
-    let CertificateInfo { serial, key_type, not_before, not_after, .. } = record.info()?;
+fn held(record: &CertificateRecord, info: &CertificateInfo, settings: Option<&AcmeIssuer>) -> Held {
+    let CertificateInfo { serial, key_type, not_before, not_after, .. } = info.clone();
     let window = record.ari.as_ref().map(|ari| Window {
         start: ari.window_start,
         end: ari.window_end,
@@ -121,7 +111,7 @@ fn held(record: &CertificateRecord, settings: Option<&AcmeIssuer>) -> Result<Hel
     let ask_at = record.replaced_by.is_none().then_some(asked);
     let (directory, obtained_at) = (record.issuer_directory.clone(), record.obtained_at);
     let revoked = record.revoked_at.is_some();
-    Ok(Held { directory, serial, not_before, not_after, obtained_at, fits, window, ask_at, revoked })
+    Held { directory, serial, not_before, not_after, obtained_at, fits, window, ask_at, revoked }
 }
 
 /// `None`: one that is never ordered here.

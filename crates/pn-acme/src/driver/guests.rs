@@ -117,7 +117,7 @@ impl Context {
         let rules = issuer.and_then(|issuer| self.door.rules.load().get(issuer).cloned());
         let Some(rules) = rules else { return Err(PutOff::NotWanted(now + HOUR)) };
         let verdict = match held {
-            Some(_) if self.is_idle(name, &demand.id, now).await? => Verdict::Denied,
+            Some(_) if self.is_idle(name, &rules.open.issuer, &demand.id, now).await? => Verdict::Denied,
             _ => self.permission.ask(&rules, name, &self.clock).await,
         };
         let valid = held.filter(|held| held.is_valid(now));
@@ -140,15 +140,28 @@ impl Context {
         }
     }
 
-    async fn is_idle(&self, name: &str, id: &CertificateId, now: Time) -> Result<bool, PutOff> {
+    async fn is_idle(
+        &self,
+        name: &str,
+        issuer: &IssuerName,
+        id: &CertificateId,
+        now: Time,
+    ) -> Result<bool, PutOff> {
         let recent = |used: Time| used.saturating_add(IDLE) > now;
         if self.certificates.last_used(name).is_some_and(recent) {
             return Ok(false);
         }
         // Others may have served it.
         let key = Key::on_demand(id.as_str());
-        let record = load::<GuestRecord>(&*self.storage, &key).await.map_err(trouble)?;
-        Ok(!record.is_some_and(|(record, _)| recent(record.used)))
+        let record = load::<GuestRecord>(&*self.storage, &key).await;
+        let then = "its certificate is kept, as if somebody had just come";
+        match self.damage.mind(&key, record, then).map_err(trouble)? {
+            Some(record) => Ok(!record.is_some_and(|(record, _)| recent(record.used))),
+            None => {
+                self.record(name, issuer, now).await.map_err(trouble)?;
+                Ok(false)
+            }
+        }
     }
 
     async fn let_go(&self, name: &str, demand: &Demand) -> Result<(), StorageError> {
@@ -217,13 +230,16 @@ impl Context {
         let most = keys.get(..ON_DEMAND_NAMES.min(keys.len())).unwrap_or_default();
         for some in most.chunks(LOADS) {
             for (key, stored) in some.iter().zip(self.storage.load_many(some).await?) {
-                match stored.map(|stored| GuestRecord::from_bytes(&stored.value)) {
-                    Some(Ok(record)) => {
+                let record = stored.and_then(|found| found.map(|one| GuestRecord::of(key, &one)).transpose());
+                match record {
+                    Ok(Some(record)) => {
                         let issuer = IssuerName::new(record.issuer);
                         self.desk().remember(record.name, issuer, record.used);
                     }
-                    Some(Err(reason)) => tracing::warn!(%key, reason, "a name on demand cannot be read"),
-                    None => {}
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "a name on demand is found again when a client asks for it");
+                    }
                 }
             }
         }

@@ -69,7 +69,9 @@ pub(super) async fn look(cx: &Context, demand: &Demand) -> Result<Page, PutOff> 
 
 /// To handshakes, to those who clear away what nobody wants, and to people once it has ended.
 async fn show(cx: &Context, demand: &Demand, page: &Page, record: &CertificateRecord) {
-    cx.publish(demand, record);
+    if let Some(key) = &page.key {
+        cx.publish(demand, record, key);
+    }
     if let Some(version) = page.version {
         sweep::unmark(cx, record, version).await;
     }
@@ -78,7 +80,7 @@ async fn show(cx: &Context, demand: &Demand, page: &Page, record: &CertificateRe
 
 async fn read(cx: &Context, demand: &Demand) -> Result<Page, PutOff> {
     let wanted = cx.wanted.load_full();
-    let mut page = books::open(&*cx.storage, demand, &wanted).await.map_err(trouble)?;
+    let mut page = books::open(cx, demand, &wanted).await.map_err(trouble)?;
     if let Some(held) = &mut page.facts.held {
         held.ask_at = held.ask_at.map(|at| at.max(cx.quiet_until(&demand.id)));
     }

@@ -5,6 +5,7 @@
 mod accounts;
 mod board;
 mod books;
+mod damage;
 mod desk;
 mod dns;
 mod door;
@@ -21,6 +22,7 @@ mod served;
 mod service;
 mod sweep;
 mod tally;
+mod throttle;
 mod transport;
 mod wanted;
 mod work;

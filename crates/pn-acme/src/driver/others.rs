@@ -21,12 +21,14 @@ impl Others {
                 take_down(&cx.certificates, &challenge);
             }
         }
+        let mut all = Ok(());
         for key in keys {
             if !self.0.contains_key(&key) {
-                self.add(cx, key).await?;
+                // One that cannot be read keeps nobody from the others.
+                all = all.and(self.add(cx, key).await);
             }
         }
-        Ok(())
+        all
     }
 
     async fn add(&mut self, cx: &Context, key: Key) -> Result<(), StorageError> {
@@ -34,7 +36,14 @@ impl Others {
         let Some(kind) = local.into_iter().find(|kind| key.segments().nth(1) == Some(kind.name())) else {
             return Ok(());
         };
-        let Some((record, _)) = load::<ChallengeRecord>(&*cx.storage, &key).await? else { return Ok(()) };
+        let found = load::<ChallengeRecord>(&*cx.storage, &key).await;
+        if let Err(error) = &found
+            && error.is_of_the_value()
+        {
+            cx.damage.tell(&key, error, "it is not answered here");
+            return Ok(());
+        }
+        let Some((record, _)) = found? else { return Ok(()) };
         if record.expires < cx.now() {
             // Of a process that died.
             return cx.storage.delete(&key, Expected::Any, None).await;

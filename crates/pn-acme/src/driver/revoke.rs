@@ -108,21 +108,28 @@ async fn find(
     let wanted = cx.wanted.load_full();
     let demand = cx.planner().demand_of(id);
     if let Some(demand) = demand {
-        let page = books::open(&*cx.storage, &demand, &wanted).await.map_err(failed)?;
+        let page = books::open(cx, &demand, &wanted).await.map_err(failed)?;
         let (record, version) = page.record.zip(page.version).ok_or(RevocationRefusal::Unknown)?;
         return Ok((record, version, true));
     }
     let keys = cx.storage.list(CERTIFICATES).await.map_err(failed)?;
     let own = |key: &&Key| key.segments().last() == Some(id.as_str());
     let mut newest: Option<(CertificateRecord, Version)> = None;
+    let mut unknown = RevocationRefusal::Unknown;
     for key in keys.iter().filter(own) {
-        let found = load::<CertificateRecord>(&*cx.storage, key).await.map_err(failed)?;
-        let Some((record, version)) = found else { continue };
+        let (record, version) = match load::<CertificateRecord>(&*cx.storage, key).await {
+            Ok(Some(found)) => found,
+            Ok(None) => continue,
+            Err(error) => {
+                unknown = failed(error);
+                continue;
+            }
+        };
         if newest.as_ref().is_none_or(|(newest, _)| newest.obtained_at < record.obtained_at) {
             newest = Some((record, version));
         }
     }
-    newest.map(|(record, version)| (record, version, false)).ok_or(RevocationRefusal::Unknown)
+    newest.map(|(record, version)| (record, version, false)).ok_or(unknown)
 }
 
 fn issuing(cx: &Context, directory: &str) -> Option<Arc<Issuing>> {

@@ -2,6 +2,7 @@
 
 use super::accounts::{self, AccountOrder, AccountRefusal, AccountStatus, Accounts};
 use super::board::CertificateStatus;
+use super::damage::Damage;
 use super::desk::Desk;
 use super::door::{Door, Knock, RuleSet};
 use super::job;
@@ -10,7 +11,7 @@ use super::permission::Permission;
 use super::presenters::{LOOK, LocalPresenter, Presenter, Presenters};
 use super::revoke::{self, RevocationOrder, RevocationRefusal, Revoked};
 use super::run::{Standing, World};
-use super::served::Shelf;
+use super::served::{Shelf, Usable};
 use super::sweep;
 use super::tally::{OrderCounts, Tally};
 use super::wanted::{Around, Issuing, Unusable, Wanted};
@@ -82,6 +83,7 @@ pub(super) struct Context {
     pub(super) clock: Clock,
     planner: Mutex<Planner>,
     pub(super) shelf: Shelf,
+    pub(super) damage: Damage,
     pub(super) tally: Tally,
     /// Where handshakes ask for certificates on demand, and what becomes of it.
     pub(super) door: Door,
@@ -285,6 +287,7 @@ impl Context {
             clock: parts.clock,
             planner: Mutex::new(Planner::new(parts.pace)),
             shelf: Shelf::default(),
+            damage: Damage::default(),
             tally: Tally::default(),
             quiet: Mutex::default(),
             door,
@@ -364,8 +367,8 @@ impl Context {
     }
 
     /// Gives the certificate to handshakes, unless they have it.
-    pub(super) fn publish(&self, demand: &Demand, record: &CertificateRecord) {
-        self.shelf.publish(&self.certificates, demand, record);
+    pub(super) fn publish(&self, demand: &Demand, record: &CertificateRecord, key: &Usable) {
+        self.shelf.publish(&self.certificates, demand, record, key);
     }
 
     fn due(&self) -> (Vec<Visit>, Duration) {

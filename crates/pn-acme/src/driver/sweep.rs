@@ -40,8 +40,8 @@ async fn clear(cx: &Context) -> Result<usize, StorageError> {
         let is_wanted = |key: &&Key| wanted.contains(&CertificateId::from_stored(id_of(key)));
         let others: Vec<Key> = keys.iter().filter(|key| !is_wanted(key)).cloned().collect();
         for (key, stored) in others.iter().zip(cx.storage.load_many(&others).await?) {
-            let Some(stored) = stored else { continue };
             // What cannot be read is left for people to look at.
+            let Ok(Some(stored)) = stored else { continue };
             let Ok(record) = CertificateRecord::from_bytes(&stored.value) else { continue };
             if touched >= MOST || !has_ended(&record, cx.now()) {
                 continue;

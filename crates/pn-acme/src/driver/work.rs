@@ -3,8 +3,10 @@
 use super::accounts::{AccountError, Who, may_be_the_account};
 use super::books::{self, Page};
 use super::run::{Standing, run};
+use super::served;
 use super::service::Context;
 use super::tally::OrderOutcome;
+use super::throttle;
 use super::wanted::Issuing;
 use crate::Time;
 use crate::acme::{
@@ -36,26 +38,31 @@ pub(super) async fn obtain(
         eab: issuing.settings.eab.as_ref().filter(|_| !attempt.staging),
     };
     let storage = &*cx.storage;
-    let slot = books::take_slot(storage, who.directory, who.name(), source.throttle, cx.now()).await;
+    let slot = throttle::take_slot(cx, who.directory, who.name(), source.throttle).await;
     slot.map_err(trouble)?.map_err(PutOff::Throttled)?;
     let (before, held) = (&page.facts.tries, page.facts.held.as_ref());
     let begun = before.begun(&demand.id, held, cx.now());
     books::write_tries(storage, demand, &begun, lease).await.map_err(trouble)?;
     let ordered = order(cx, demand, page, attempt, &issuing, &who, standing).await;
     let now = cx.now();
-    let outcome = match &ordered {
+    let made = ordered.and_then(|(obtained, key)| {
+        let record = certificate(demand, attempt, &issuing, obtained, &key, now);
+        // What would be taken for damaged once it is stored would be ordered again at once.
+        served::usable(&record, demand).map_err(|reason| unusable(&reason))?;
+        Ok(record)
+    });
+    let outcome = match &made {
         Ok(_) if attempt.staging => OrderOutcome::Rehearsed,
         Ok(_) => OrderOutcome::Issued,
         Err(failure) => failure.kind.into(),
     };
     cx.tally.count(&source.issuer, outcome);
-    let tries = match ordered {
+    let tries = match made {
         Ok(_) if attempt.staging => {
             tracing::info!(names = %names(demand), directory = attempt.directory, "the staging CA said yes");
             before.rehearsed(demand, attempt, now)
         }
-        Ok((obtained, key)) => {
-            let record = certificate(demand, attempt, &issuing, obtained, &key, now);
+        Ok(record) => {
             keep(cx, demand, &record, lease).await?;
             Tries::default()
         }
@@ -220,7 +227,10 @@ async fn keep(
         names = %names(demand), error,
         "a certificate was obtained and cannot be stored: it serves until this process ends"
     );
-    cx.publish(demand, record);
+    match served::usable(record, demand) {
+        Ok(key) => cx.publish(demand, record, &key),
+        Err(error) => tracing::error!(names = %names(demand), error, "a certificate cannot be used"),
+    }
     Err(PutOff::Trouble(error))
 }
 
@@ -281,6 +291,11 @@ fn failure(fault: &AcmeFault) -> Failure {
         _ => FailureKind::Refused,
     };
     Failure { kind, retry_after: fault.retry_after, message: fault.to_string() }
+}
+
+fn unusable(reason: &str) -> Failure {
+    let message = format!("the CA's certificate cannot be used: {reason}");
+    Failure { kind: FailureKind::Refused, retry_after: None, message }
 }
 
 fn internal(error: &impl ToString) -> Failure {

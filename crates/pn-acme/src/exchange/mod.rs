@@ -29,6 +29,8 @@ use std::path::PathBuf;
 pub struct Bundle {
     pub issuers: Vec<BundleIssuer>,
     pub notes: Vec<Note>,
+    /// What of our own store could not be read, and why.
+    pub unread: Vec<String>,
 }
 
 /// A resolver of Traefik, a CA of Caddy, or a CA of ours.

@@ -20,7 +20,7 @@ pub struct Report {
 }
 
 impl Bundle {
-    /// Every account and certificate of a store, one issuer a CA. What cannot be read is noted.
+    /// Every account and certificate of a store, one issuer a CA. What cannot be read is in `unread`.
     pub async fn read(storage: &dyn Storage) -> Result<Self, StorageError> {
         let mut bundle = Self::default();
         let mut issuers: BTreeMap<String, BundleIssuer> = BTreeMap::new();
@@ -69,12 +69,12 @@ impl Bundle {
         let keys = storage.list(prefix).await?;
         let mut all = Vec::with_capacity(keys.len());
         for keys in keys.chunks(AT_ONCE) {
-            for (key, stored) in keys.iter().zip(storage.load_many(keys).await?) {
-                match stored.map(|stored| T::from_bytes(&stored.value)) {
-                    Some(Ok(record)) => all.push(record),
-                    Some(Err(reason)) => self.note(key.as_str(), format!("it cannot be read: {reason}")),
+            for (key, found) in keys.iter().zip(storage.load_many(keys).await?) {
+                match found.and_then(|found| found.map(|stored| T::of(key, &stored)).transpose()) {
+                    Ok(Some(record)) => all.push(record),
                     // Deleted meanwhile.
-                    None => {}
+                    Ok(None) => {}
+                    Err(error) => self.unread.push(error.to_string()),
                 }
             }
         }

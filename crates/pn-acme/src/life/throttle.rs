@@ -17,6 +17,9 @@ impl Throttle {
     }
 }
 
+/// Places that fit into one record.
+const RECORDED: u32 = 50_000;
+
 /// When the orders of the last stretch were made; oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slots(Vec<Time>);
@@ -25,6 +28,11 @@ impl Slots {
     pub fn new(mut times: Vec<Time>) -> Self {
         times.sort_unstable();
         Self(times)
+    }
+
+    /// All places are taken now.
+    pub fn full(throttle: Throttle, now: Time) -> Self {
+        Self(vec![now; throttle.orders.clamp(1, RECORDED) as usize])
     }
 
     pub fn times(&self) -> &[Time] {
@@ -82,6 +90,14 @@ mod tests {
             assert_eq!(slots.take(throttle, now), expected, "{now}: {slots:?}");
         }
         assert!(slots.times().len() <= 3);
+    }
+
+    #[test]
+    fn a_full_one_lets_nothing_through_for_one_stretch() {
+        let throttle = Throttle::new(3, Duration::from_secs(10));
+        let mut slots = Slots::full(throttle, 100);
+        assert_eq!(slots.take(throttle, 109), Err(110));
+        assert_eq!(slots.take(throttle, 110), Ok(()));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 mod secret;
 
 use crate::Time;
-use crate::storage::{Ca, Expected, Key, Lease, Storage, StorageError, Version, certificate_id};
+use crate::storage::{Ca, Expected, Key, Lease, Storage, StorageError, Stored, Version, certificate_id};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pn_model::Secret;
@@ -177,6 +177,16 @@ pub struct ChallengeRecord {
     pub unknown: Map<String, Value>,
 }
 
+/// Why bytes are no record that this release can use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    #[error("it is of version {0}, and this release knows {VERSION}; run a newer proxy-now")]
+    Later(u32),
+    /// The reason, without secrets.
+    #[error("{0}")]
+    Damaged(String),
+}
+
 /// What is stored as a value of its own.
 pub trait Record: Serialize + DeserializeOwned + Send + Sync {
     fn to_bytes(&self) -> Vec<u8> {
@@ -187,17 +197,22 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync {
         bytes
     }
 
-    /// The reason, without secrets, when the bytes are no such record.
-    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let found: Probe = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        if found.version != VERSION {
-            return Err(format!(
-                "it is of version {}, and this release knows {VERSION}; run a newer proxy-now",
-                found.version
-            ));
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
+        let found: Probe = serde_json::from_slice(bytes).map_err(damaged)?;
+        if found.version > VERSION {
+            return Err(Unreadable::Later(found.version));
         }
-        let versioned: Versioned<Self> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let versioned: Versioned<Self> = serde_json::from_slice(bytes).map_err(damaged)?;
         Ok(versioned.record)
+    }
+
+    /// What was stored for this key.
+    fn of(key: &Key, stored: &Stored) -> Result<Self, StorageError> {
+        Self::from_bytes(&stored.value).map_err(|why| match &why {
+            Unreadable::Later(_) => StorageError::Later { key: key.clone(), reason: why.to_string() },
+            Unreadable::Damaged(_) => StorageError::Damaged { key: key.clone(), reason: why.to_string() },
+        })
     }
 }
 
@@ -211,9 +226,7 @@ impl Record for GuestRecord {}
 /// Reads a record, with the version that a later `save` may expect.
 pub async fn load<T: Record>(storage: &dyn Storage, key: &Key) -> Result<Option<(T, Version)>, StorageError> {
     let Some(stored) = storage.load(key).await? else { return Ok(None) };
-    let record =
-        T::from_bytes(&stored.value).map_err(|reason| StorageError::Damaged { key: key.clone(), reason })?;
-    Ok(Some((record, stored.version)))
+    Ok(Some((T::of(key, &stored)?, stored.version)))
 }
 
 pub async fn save<T: Record>(
@@ -337,7 +350,8 @@ mod tests {
             (good.chars().take(80).collect(), "EOF"),
         ] {
             let told = AccountRecord::from_bytes(bytes.as_bytes()).unwrap_err();
-            assert!(told.contains(reason), "{told}");
+            assert!(told.to_string().contains(reason), "{told}");
+            assert_eq!(matches!(told, Unreadable::Later(2)), bytes.contains("\"version\": 2"), "{told}");
         }
     }
 

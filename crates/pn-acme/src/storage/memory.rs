@@ -2,8 +2,8 @@
 //! their choice, and faults where they want them.
 
 use super::{
-    BoxFuture, Clock, Expected, Key, Lease, Storage, StorageError, Stored, VALUE_BYTES, Version, holds,
-    whole_seconds,
+    BoxFuture, Clock, Expected, Key, Lease, Loaded, Storage, StorageError, Stored, VALUE_BYTES, Version,
+    holds, whole_seconds,
 };
 use crate::Time;
 use std::collections::BTreeMap;
@@ -103,7 +103,7 @@ impl MemoryStore {
 }
 
 impl Storage for MemoryStore {
-    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StorageError>> {
+    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Loaded> {
         self.run(Operation::Load, key.as_str(), |shared, _| Ok(shared.values.get(key).cloned()))
     }
 

@@ -29,6 +29,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Far above any value: a chain of ten RSA-4096 certificates and its key are 25 KiB.
 pub const VALUE_BYTES: usize = 1 << 20;
 
+/// What came of one load.
+pub type Loaded = Result<Option<Stored>, StorageError>;
+
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Who tells a store the time, by which locks end.
@@ -40,14 +43,15 @@ pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
 /// known whether it did: read again.
 pub trait Storage: Send + Sync + fmt::Debug {
     /// The value of a key, whole: the one before a write or the one after it.
-    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StorageError>>;
+    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Loaded>;
 
-    /// As many loads, in the order of the keys. A store across a network asks for them at once: give it some hundred.
-    fn load_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Stored>>, StorageError>> {
+    /// As many loads, in the order of the keys, each of which fails for itself alone. A store across a network asks for
+    /// them at once: give it some hundred.
+    fn load_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Loaded>, StorageError>> {
         Box::pin(async move {
             let mut all = Vec::with_capacity(keys.len());
             for key in keys {
-                all.push(self.load(key).await?);
+                all.push(self.load(key).await);
             }
             Ok(all)
         })
@@ -125,8 +129,12 @@ pub enum StorageError {
     Lost(String),
     #[error("a value of {bytes} bytes for `{key}` is above {VALUE_BYTES}; nothing of ours is that large")]
     TooLarge { key: Key, bytes: usize },
+    /// No release can use it, so whoever has another value may write over it.
     #[error("what is stored for `{key}` cannot be read: {reason}")]
     Damaged { key: Key, reason: String },
+    /// It is good, and not ours to write over.
+    #[error("what is stored for `{key}` is of a later release: {reason}")]
+    Later { key: Key, reason: String },
     #[error(
         "`{}` in the certificate store cannot be used: {source}; check that the proxy's user owns it and that the disk is not full",
         path.display()
@@ -144,6 +152,13 @@ pub enum StorageError {
     Insecure { path: PathBuf, mode: u32 },
     #[error("the certificate store does not answer: {0}")]
     Unavailable(String),
+}
+
+impl StorageError {
+    /// Whether it is about this one value, as long as that is not replaced.
+    pub(crate) fn is_of_the_value(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Later { .. })
+    }
 }
 
 impl Expected {

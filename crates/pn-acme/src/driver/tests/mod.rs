@@ -2,6 +2,7 @@
 
 mod accounts;
 mod asked;
+mod damage;
 mod nodes;
 mod on_demand;
 mod others;

@@ -31,7 +31,7 @@ fn bundle(names: &[&str], days: i64) -> Bundle {
         accounts: vec![account()],
         certificates: vec![certificate],
     };
-    let mut bundle = Bundle { issuers: vec![issuer], notes: Vec::new() };
+    let mut bundle = Bundle { issuers: vec![issuer], ..Bundle::default() };
     assert!(bundle.set_directory("le", LETS_ENCRYPT));
     bundle
 }
@@ -70,9 +70,39 @@ async fn what_is_damaged_is_told_and_replaced() {
     store.save(&key, b"{", Expected::Any, None).await.unwrap();
     store.save(&Key::parse("certificates/x/y").unwrap(), b"{}", Expected::Any, None).await.unwrap();
     let read = Bundle::read(&store).await.unwrap();
-    assert_eq!((read.notes.len(), read.issuers.len()), (2, 0));
-    assert!(read.notes.iter().all(|note| note.message.contains("it cannot be read")));
+    assert_eq!((read.unread.len(), read.issuers.len()), (2, 0));
+    assert!(read.unread.iter().all(|error| error.contains("cannot be read")));
     assert_eq!(first.store(&store, false).await.unwrap().stored.len(), 2);
+}
+
+#[tokio::test]
+async fn one_file_that_is_damaged_keeps_nobody_from_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let first = bundle(&["a.example"], 30);
+    first.store(&store, false).await.unwrap();
+    let folder = dir.path().join("certificates/x");
+    std::fs::create_dir_all(folder.join("folder.json")).unwrap();
+    std::fs::write(folder.join("large.json"), vec![b' '; (1 << 20) + 1]).unwrap();
+    let mut read = Bundle::read(&store).await.unwrap();
+    let unread = std::mem::take(&mut read.unread);
+    assert!(unread.len() == 2 && unread[0].contains("folder.json") && unread[1].contains("large.json"));
+    read.issuers[0].name = "le".into();
+    assert_eq!(read, first);
+}
+
+#[tokio::test]
+async fn what_a_later_release_wrote_is_not_written_over() {
+    let store = MemoryStore::new("one", system_clock());
+    let first = bundle(&["a.example"], 30);
+    let key = first.issuers[0].certificates[0].key();
+    let later = br#"{ "version": 2, "names": "other" }"#;
+    store.save(&key, later, Expected::Any, None).await.unwrap();
+    let refused = first.store(&store, true).await.unwrap_err().to_string();
+    assert!(refused.contains("run a newer proxy-now"), "{refused}");
+    assert_eq!(store.load(&key).await.unwrap().unwrap().value, later);
+    let unread = Bundle::read(&store).await.unwrap().unread;
+    assert!(unread.len() == 1 && unread[0].contains("later release"), "{unread:?}");
 }
 
 #[tokio::test]

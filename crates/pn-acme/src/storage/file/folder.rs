@@ -63,12 +63,17 @@ impl Folder {
 
     pub(super) fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, StorageError> {
         let path = self.place(key);
-        let Some(value) = read(&path)? else { return Ok(None) };
-        if value.len() > VALUE_BYTES {
-            let reason = format!("`{}` is above {VALUE_BYTES} bytes", path.display());
-            return Err(StorageError::Damaged { key: key.clone(), reason });
+        let damaged = |what: &str| {
+            let reason = format!("`{}` {what}", path.display());
+            StorageError::Damaged { key: key.clone(), reason }
+        };
+        match read(&path) {
+            Ok(Some(value)) if value.len() > VALUE_BYTES => {
+                Err(damaged(&format!("is above {VALUE_BYTES} bytes")))
+            }
+            Err(_) if is_strange(&path) => Err(damaged("is no regular file")),
+            read => read,
         }
-        Ok(Some(value))
     }
 
     /// Makes the folders above a key that are not there, so that they outlast a power cut.
@@ -120,21 +125,24 @@ impl Folder {
         match removed {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                clear_the_way(path).map(|()| true).map_err(|error| at(path, error))
+            }
             Err(error) => Err(at(path, error)),
         }
     }
 
-    /// What lies below a prefix, in order. What has no key's name is not ours.
+    /// What lies below a prefix, in order, also where it is no file. What has no key's name is not ours.
     pub(super) fn list(&self, prefix: &str) -> Result<Vec<Key>, StorageError> {
         let mut keys = Vec::new();
         let mut open: Vec<String> = Key::parse(prefix).iter().map(ToString::to_string).collect();
         while let Some(at) = open.pop() {
             for (name, is_folder) in names(&self.path.join(&at))? {
                 let inner = format!("{at}/{name}");
-                if is_folder {
-                    open.extend(Key::parse(&inner).iter().map(ToString::to_string));
-                } else {
-                    keys.extend(inner.strip_suffix(SUFFIX).and_then(Key::parse));
+                match inner.strip_suffix(SUFFIX) {
+                    Some(key) => keys.extend(Key::parse(key)),
+                    None if is_folder => open.extend(Key::parse(&inner).iter().map(ToString::to_string)),
+                    None => {}
                 }
             }
         }
@@ -177,9 +185,13 @@ impl Folder {
 }
 
 impl Aside {
-    /// Renames it over its place.
+    /// Renames it over its place, whatever stands there.
     pub(super) fn place(mut self, place: &Path) -> Result<(), StorageError> {
-        let renamed = step().and_then(|()| std::fs::rename(&self.path, place));
+        let rename = || std::fs::rename(&self.path, place);
+        let renamed = step().and_then(|()| rename()).or_else(|error| match error.kind() {
+            io::ErrorKind::IsADirectory => clear_the_way(place).and_then(|()| rename()),
+            _ => Err(error),
+        });
         renamed.map_err(|error| at(place, error))?;
         self.placed = true;
         step().map_err(|error| at(place, error))
@@ -210,6 +222,23 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StorageError> {
     let mut bytes = Vec::with_capacity(usize::try_from(meta.size()).unwrap_or(0).min(VALUE_BYTES) + 1);
     file.take(VALUE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| at(path, error))?;
     Ok(Some(bytes))
+}
+
+/// Whether something stands there that is no file of ours: a folder, a link, a pipe.
+pub(super) fn is_strange(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_file())
+}
+
+/// Puts a folder aside that stands in the place of a file. What is in it may be somebody's: it stays beside its place,
+/// under a name that is no key.
+fn clear_the_way(path: &Path) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut aside = (0_u32..1000).map(|n| path.with_file_name(format!(".{name}-{n}")));
+    let free = aside.find(|aside| std::fs::symlink_metadata(aside).is_err());
+    std::fs::remove_dir(path).or_else(|error| match free {
+        Some(free) => std::fs::rename(path, free),
+        None => Err(error),
+    })
 }
 
 /// What is in a folder, with whether it is one itself; nothing where there is none. Names that are not UTF-8 are not

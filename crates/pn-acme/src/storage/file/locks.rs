@@ -1,7 +1,7 @@
 //! Locks with an owner, a fence and an end, in a file each. They need not outlast a power cut, which ends all owners too.
 
 use super::Files;
-use super::folder::{LOCKS, read};
+use super::folder::{LOCKS, is_strange, read};
 use super::owner::is_alive;
 use crate::Time;
 use crate::storage::{Lease, StorageError, holds, key, whole_seconds};
@@ -67,8 +67,11 @@ impl Files {
 
     /// One that cannot be read is none: a power cut emptied it, and ended its owner.
     fn lock_file(&self, name: &str) -> Result<Option<LockFile>, StorageError> {
-        let bytes = read(&self.lock_path(name))?;
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        let path = self.lock_path(name);
+        match read(&path) {
+            Err(_) if is_strange(&path) => Ok(None),
+            read => Ok(read?.and_then(|bytes| serde_json::from_slice(&bytes).ok())),
+        }
     }
 
     fn write_lock(&self, lease: &Lease, since: Time) -> Result<(), StorageError> {

@@ -19,7 +19,7 @@ mod locks;
 mod owner;
 
 use super::{
-    BoxFuture, Clock, Expected, Key, Lease, Storage, StorageError, Stored, VALUE_BYTES, Version, key,
+    BoxFuture, Clock, Expected, Key, Lease, Loaded, Storage, StorageError, Stored, VALUE_BYTES, Version, key,
     system_clock,
 };
 use folder::Folder;
@@ -71,14 +71,14 @@ impl FileStore {
 }
 
 impl Storage for FileStore {
-    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StorageError>> {
+    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Loaded> {
         let key = key.clone();
         self.run(move |files| files.load(&key))
     }
 
-    fn load_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Stored>>, StorageError>> {
+    fn load_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Loaded>, StorageError>> {
         let keys = keys.to_vec();
-        self.run(move |files| keys.iter().map(|key| files.load(key)).collect())
+        self.run(move |files| Ok(keys.iter().map(|key| files.load(key)).collect()))
     }
 
     fn save<'a>(
@@ -139,7 +139,7 @@ impl Files {
         Ok(Self { folder, gate, owner, clock })
     }
 
-    pub(super) fn load(&self, key: &Key) -> Result<Option<Stored>, StorageError> {
+    pub(super) fn load(&self, key: &Key) -> Loaded {
         let Some(value) = self.folder.read(key)? else { return Ok(None) };
         let version = version_of(&value);
         Ok(Some(Stored { value, version }))

@@ -106,11 +106,63 @@ fn strange_files_are_not_listed_and_large_ones_not_read() {
         .build()
         .unwrap()
         .block_on(async { FileStore::open(dir.path()).unwrap().list("schedule").await.unwrap() });
-    assert_eq!(listed, std::slice::from_ref(&key));
+    assert_eq!(listed, [key.clone(), Key::schedule("d")], "what stands in the place of a record is told");
     std::fs::write(folder.join("a.json"), vec![0; (1 << 20) + 1]).unwrap();
-    let refused = store.load(&key).unwrap_err();
-    assert!(matches!(refused, StorageError::Damaged { .. }), "{refused}");
-    assert!(matches!(store.load(&Key::schedule("d")).unwrap_err(), StorageError::File { .. }));
+    for key in &listed {
+        let refused = store.load(key).unwrap_err();
+        assert!(matches!(refused, StorageError::Damaged { .. }), "{refused}");
+        assert!(refused.to_string().contains(".json"), "it names the file: {refused}");
+    }
+}
+
+/// What makes something at a path that is no value.
+type Damage = fn(&Path);
+
+/// Whatever stands in its place, a record can be written and taken away, and nobody's files are lost.
+#[test]
+fn what_is_no_value_fails_for_itself_alone_and_is_replaced() {
+    let link = |path: &Path| std::os::unix::fs::symlink("/etc/hostname", path).unwrap();
+    let full = |path: &Path| {
+        std::fs::create_dir(path).unwrap();
+        std::fs::write(path.join("of somebody"), "").unwrap();
+    };
+    let damages: [(&str, Damage); 4] = [
+        ("folder", |path| std::fs::create_dir(path).unwrap()),
+        ("full folder", full),
+        ("link", link),
+        ("large", |path| std::fs::write(path, vec![b' '; (1 << 20) + 1]).unwrap()),
+    ];
+    for (name, damage) in damages {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        let (good, bad) = (Key::schedule("good"), Key::schedule("bad"));
+        store.save(&good, b"good", Expected::Any, None).unwrap();
+        let place = dir.path().join("schedule/bad.json");
+        damage(&place);
+        let many = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+            let keys = [bad.clone(), good.clone()];
+            FileStore::open(dir.path()).unwrap().load_many(&keys).await.unwrap()
+        });
+        assert!(matches!(many[0], Err(StorageError::Damaged { .. })), "{name}: {many:?}");
+        assert_eq!(many[1].as_ref().unwrap().as_ref().unwrap().value, b"good", "{name}");
+        store.save(&bad, b"new", Expected::Any, None).unwrap();
+        assert_eq!(store.load(&bad).unwrap().unwrap().value, b"new", "{name}");
+        store.delete(&bad, Expected::Any, None).unwrap();
+        damage(&place);
+        store.delete(&bad, Expected::Any, None).unwrap();
+        assert_eq!(store.load(&bad).unwrap(), None, "{name}");
+        let kept = walk(dir.path()).iter().filter(|path| path.ends_with("of somebody")).count();
+        assert_eq!(kept, if name == "full folder" { 2 } else { 0 });
+    }
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_lock_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    std::fs::create_dir(dir.path().join(".locks/a.json")).unwrap();
+    let lease = store.lock("a", TTL).unwrap().unwrap();
+    store.unlock(&lease).unwrap();
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub(super) fn export(options: &Export) -> Result<ExitCode> {
     let notes = std::mem::take(&mut bundle.notes);
     let notes: Vec<_> = notes.into_iter().chain(write(options.format, &out, &bundle)?).collect();
     tell(notes.iter().map(ToString::to_string));
+    bundle.unread.iter().for_each(|unread| output::note(&format!("error: {unread}\n")));
     let but = if notes.is_empty() { "" } else { " but for what is noted" };
     let (accounts, certificates) = counts(&bundle);
     output::print(&format!(
@@ -36,7 +37,10 @@ pub(super) fn export(options: &Export) -> Result<ExitCode> {
     if options.format == Form::Traefik {
         output::print(&resolvers(&bundle));
     }
-    Ok(ExitCode::SUCCESS)
+    match bundle.unread.len() {
+        0 => Ok(ExitCode::SUCCESS),
+        unread => bail!("{unread} records of the store could not be read and are not exported: see above"),
+    }
 }
 
 pub(super) fn import(options: &Import) -> Result<ExitCode> {
