@@ -17,6 +17,7 @@ fn account() -> Account {
         registered: Some(1_700_000_000),
         contact_due: true,
         rollover_open: false,
+        trouble: None,
     }
 }
 

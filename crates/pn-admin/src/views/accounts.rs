@@ -38,6 +38,8 @@ pub struct Account {
     pub contact_due: bool,
     /// Which key it has after a rollover that broke off is found out with its next use.
     pub rollover_open: bool,
+    /// Why it cannot be read or used, with the remedy. Nothing else is known of it then.
+    pub trouble: Option<String>,
 }
 
 /// Why nothing was done, with the remedy.
@@ -60,6 +62,7 @@ struct AccountView {
     registered: Option<String>,
     contact_due: bool,
     rollover_open: bool,
+    trouble: Option<String>,
 }
 
 pub(crate) fn all(accounts: Vec<Account>) -> Page {
@@ -71,10 +74,18 @@ pub(crate) fn one(account: Account) -> Page {
 }
 
 fn view(account: Account) -> AccountView {
-    let Account { issuer, directory, staging, email, url, algorithm, registered, contact_due, rollover_open } =
-        account;
-    let registered = registered.map(|seconds| time(UNIX_EPOCH + Duration::from_secs(seconds)));
-    AccountView { issuer, directory, staging, email, url, algorithm, registered, contact_due, rollover_open }
+    AccountView {
+        issuer: account.issuer,
+        directory: account.directory,
+        staging: account.staging,
+        email: account.email,
+        url: account.url,
+        algorithm: account.algorithm,
+        registered: account.registered.map(|seconds| time(UNIX_EPOCH + Duration::from_secs(seconds))),
+        contact_due: account.contact_due,
+        rollover_open: account.rollover_open,
+        trouble: account.trouble,
+    }
 }
 
 impl fmt::Display for AccountRefusal {

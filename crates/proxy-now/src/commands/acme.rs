@@ -70,7 +70,10 @@ fn text(accounts: &[Value]) -> String {
         };
         line("directory", word("directory"));
         line("email", word("email"));
-        line("account", word("url").or(Some("none yet: the first order registers one")));
+        match word("trouble") {
+            Some(trouble) => line("trouble", Some(trouble)),
+            None => line("account", word("url").or(Some("none yet: the first order registers one"))),
+        }
         if word("url").is_some() {
             line("key", word("algorithm"));
             line("registered", word("registered"));

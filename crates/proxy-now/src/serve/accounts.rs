@@ -42,6 +42,7 @@ fn account(status: AccountStatus) -> Account {
         registered: status.registered_at,
         contact_due: status.contact_due,
         rollover_open: status.rollover_open,
+        trouble: status.trouble,
     }
 }
 

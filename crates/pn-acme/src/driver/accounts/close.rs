@@ -1,10 +1,10 @@
 //! Closes an account at the CA, and takes it out of the storage. The next order registers another one.
 
-use super::{AccountError, Accounts, Who, going_on, lock, recover, rollover};
+use super::{AccountError, Accounts, Who, going_on, lock, recover, rollover, stored};
 use crate::acme::{Deactivate, FaultKind};
 use crate::driver::keep::keep;
 use crate::driver::run::{World, run};
-use crate::records::{AccountRecord, load};
+use crate::records::AccountRecord;
 use crate::storage::{Expected, Storage};
 
 impl Accounts {
@@ -19,7 +19,7 @@ impl Accounts {
         let mut known = slot.lock().await;
         let lease = lock(who, storage).await?;
         let work = async {
-            let entry = load::<AccountRecord>(storage, &who.key()).await?.ok_or(AccountError::Absent)?;
+            let entry = stored(who, storage).await?.ok_or(AccountError::Absent)?;
             let entry = rollover::settle(who, entry, storage, &lease, world).await?;
             let session = going_on(who, &mut known, &entry)?;
             let closed = run(Deactivate.machine(&session), world).await;

@@ -1,7 +1,7 @@
 //! What a change of an issuer's `email` does: the account goes on under the new address, and the CA is told, for as long
 //! as it takes.
 
-use super::{AccountError, Accounts, Who, going_on, lock, rollover};
+use super::{AccountError, Accounts, Who, going_on, lock, rollover, stored};
 use crate::acme::UpdateContact;
 use crate::driver::keep::keep;
 use crate::driver::run::{Standing, World, run};
@@ -87,8 +87,13 @@ async fn adopt_one(
 /// It is the same account to the CA, which counts its orders.
 async fn move_throttle(storage: &dyn Storage, from: &Who<'_>, to: &Who<'_>) -> Result<(), StorageError> {
     let key = |who: &Who<'_>| Key::throttle(&Ca::of(who.directory), who.name());
-    let Some(stored) = storage.load(&key(from)).await? else { return Ok(()) };
-    match storage.save(&key(to), &stored.value, Expected::Absent, None).await {
+    let places = match storage.load(&key(from)).await {
+        Ok(Some(places)) => places,
+        // What is no value cannot go along, and is no reason to lose the account.
+        Ok(None) | Err(StorageError::Damaged { .. }) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    match storage.save(&key(to), &places.value, Expected::Absent, None).await {
         Ok(_) | Err(StorageError::Conflict(_)) => Ok(()),
         Err(error) => Err(error),
     }
@@ -146,7 +151,7 @@ pub(in crate::driver) async fn follow(cx: Arc<Context>, wanted: Arc<Wanted>) {
 
 async fn tell(cx: &Context, place: &Place<'_>) -> Result<(), AccountError> {
     let storage = &*cx.storage;
-    let Some((record, _)) = load::<AccountRecord>(storage, &place.who.key()).await? else { return Ok(()) };
+    let Some((record, _)) = stored(&place.who, storage).await? else { return Ok(()) };
     if !record.upkeep.contact_due {
         return Ok(());
     }
@@ -165,7 +170,7 @@ impl Accounts {
         let mut known = slot.lock().await;
         let lease = lock(who, storage).await?;
         let work = async {
-            let Some(entry) = load::<AccountRecord>(storage, &who.key()).await? else { return Ok(None) };
+            let Some(entry) = stored(who, storage).await? else { return Ok(None) };
             let (mut record, version) = rollover::settle(who, entry, storage, &lease, world).await?;
             if !record.upkeep.contact_due {
                 return Ok(None);

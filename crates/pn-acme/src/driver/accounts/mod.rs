@@ -52,7 +52,10 @@ pub(super) enum AccountError {
     Acme(#[from] Box<AcmeFault>),
     #[error("{0}")]
     Storage(#[from] StorageError),
-    #[error("the account in `{key}` {reason}; restore it, or remove it to have another one registered")]
+    #[error(
+        "the account in `{key}` {reason}; restore `{key}.json` of the certificate store from a backup, or remove it to \
+         have another account registered"
+    )]
     Key { key: Key, reason: String },
     #[error("another node has been at work on the account for a minute; it is tried again")]
     Elsewhere,
@@ -97,8 +100,7 @@ impl Accounts {
     ) -> Result<Session, AccountError> {
         let slot = self.slot(who.directory, who.name());
         let mut known = slot.lock().await;
-        let stored = load::<AccountRecord>(storage, &who.key()).await?;
-        match (stored, &*known) {
+        match (stored(who, storage).await?, &*known) {
             (Some((_, version)), Some(known)) if known.version == Some(version) => Ok(known.session.clone()),
             (Some((record, version)), _) if record.upkeep.next_key_pem.is_none() => {
                 let session = session_of(who, &record)?;
@@ -128,6 +130,25 @@ impl Accounts {
     }
 }
 
+/// An account as it is stored.
+type Entry = (AccountRecord, Version);
+
+/// One that cannot be read is not as good as none: the CA knows us by its key, and what was agreed with the CA hangs on
+/// it (limits that were raised, an external account that may be bound once). So none is registered in its place before
+/// somebody says so.
+async fn stored(who: &Who<'_>, storage: &dyn Storage) -> Result<Option<Entry>, AccountError> {
+    read(&who.key(), storage).await
+}
+
+async fn read(key: &Key, storage: &dyn Storage) -> Result<Option<Entry>, AccountError> {
+    load::<AccountRecord>(storage, key).await.map_err(|error| match error {
+        StorageError::Damaged { key, reason } => {
+            AccountError::Key { key, reason: format!("cannot be read ({reason})") }
+        }
+        other => other.into(),
+    })
+}
+
 /// A session with a key that nobody knows.
 pub(super) fn stranger(directory: &str) -> Result<Session, AcmeFault> {
     let key = AccountKey::generate(KeyType::P256).map_err(AcmeFault::internal)?;
@@ -141,7 +162,7 @@ async fn find_or_register(
 ) -> Result<Known, AccountError> {
     let lease = lock(who, storage).await?;
     let work = async {
-        match load::<AccountRecord>(storage, &who.key()).await? {
+        match stored(who, storage).await? {
             None => register::register(who, storage, &lease, world).await,
             Some(entry) => {
                 let (record, version) = rollover::settle(who, entry, storage, &lease, world).await?;

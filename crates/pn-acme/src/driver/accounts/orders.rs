@@ -1,13 +1,13 @@
 //! What people ask of accounts: which there are, another key, the end of one.
 
 use super::contact::{Place, places};
-use super::{AccountError, Who};
+use super::{AccountError, Who, read};
 use crate::Time;
 use crate::acme::AccountKey;
 use crate::driver::run::Standing;
 use crate::driver::service::Context;
 use crate::driver::wanted::Wanted;
-use crate::records::{AccountRecord, load};
+use crate::records::AccountRecord;
 use crate::storage::{ACCOUNTS, Key, StorageError};
 use pn_model::IssuerName;
 use std::collections::BTreeSet;
@@ -31,6 +31,8 @@ pub struct AccountStatus {
     pub contact_due: bool,
     /// A rollover broke off; which key the account has is found out with its next use.
     pub rollover_open: bool,
+    /// Why it cannot be read or used, with the remedy. Nothing else is known of it then.
+    pub trouble: Option<String>,
 }
 
 /// Why nothing was done to an account, or less than was asked.
@@ -82,9 +84,9 @@ async fn all(cx: &Context, wanted: &Wanted) -> Result<Vec<(AccountStatus, Key)>,
     let (mut all, mut used) = (Vec::new(), BTreeSet::new());
     for place in places(wanted) {
         let key = place.who.key();
-        let record = read(cx, &key).await?;
-        if record.is_some() || !place.staging {
-            all.push((status(Some(&place), record.as_ref()), key.clone()));
+        let record = read(&key, &*cx.storage).await.map(|found| found.map(|(record, _)| record));
+        if !matches!(record, Ok(None)) || !place.staging {
+            all.push((status(Some(&place), &key, &record), key.clone()));
         }
         used.insert(key);
     }
@@ -92,33 +94,35 @@ async fn all(cx: &Context, wanted: &Wanted) -> Result<Vec<(AccountStatus, Key)>,
         if used.contains(&key) {
             continue;
         }
-        if let Some(record) = read(cx, &key).await? {
-            all.push((status(None, Some(&record)), key));
+        let record = read(&key, &*cx.storage).await.map(|found| found.map(|(record, _)| record));
+        if !matches!(record, Ok(None)) {
+            all.push((status(None, &key, &record), key));
         }
     }
     Ok(all)
 }
 
-async fn read(cx: &Context, key: &Key) -> Result<Option<AccountRecord>, AccountRefusal> {
-    let record = load::<AccountRecord>(&*cx.storage, key).await.map_err(failed)?;
-    Ok(record.map(|(record, _)| record))
-}
-
-fn status(place: Option<&Place<'_>>, record: Option<&AccountRecord>) -> AccountStatus {
+fn status(
+    place: Option<&Place<'_>>,
+    key: &Key,
+    found: &Result<Option<AccountRecord>, AccountError>,
+) -> AccountStatus {
     let settings = place.map(|place| &place.issuing.settings);
+    let record = found.as_ref().ok().and_then(Option::as_ref);
     let directory =
         place.map(|place| place.who.directory).or_else(|| record.map(|record| record.directory.as_str()));
-    let key = record.and_then(|record| AccountKey::from_pem(record.key_pem.expose()).ok());
+    let private = record.and_then(|record| AccountKey::from_pem(record.key_pem.expose()).ok());
     AccountStatus {
         issuer: place.map(|place| place.issuer.clone()),
-        directory: directory.unwrap_or_default().to_owned(),
+        directory: directory.or_else(|| key.segments().nth(1)).unwrap_or_default().to_owned(),
         staging: place.is_some_and(|place| place.staging),
         email: settings.map_or_else(|| record.and_then(|r| r.email.clone()), |s| s.email.clone()),
         url: record.map(|record| record.url.clone()),
-        algorithm: key.map(|key| key.algorithm().to_owned()),
+        algorithm: private.map(|key| key.algorithm().to_owned()),
         registered_at: record.map(|record| record.registered_at),
         contact_due: record.is_some_and(|record| record.upkeep.contact_due),
         rollover_open: record.is_some_and(|record| record.upkeep.next_key_pem.is_some()),
+        trouble: found.as_ref().err().map(ToString::to_string),
     }
 }
 
@@ -126,6 +130,9 @@ fn status(place: Option<&Place<'_>>, record: Option<&AccountRecord>) -> AccountS
 async fn change(cx: &Context, which: Option<&str>, what: What) -> Result<AccountStatus, AccountRefusal> {
     let wanted = cx.wanted.load_full();
     let (meant, key) = choose(all(cx, &wanted).await?, which)?;
+    if let Some(trouble) = meant.trouble {
+        return Err(AccountRefusal::Failed(trouble));
+    }
     let place = places(&wanted).into_iter().find(|place| place.who.directory == meant.directory);
     let place = place.ok_or_else(|| {
         let text =
@@ -139,11 +146,12 @@ async fn change(cx: &Context, which: Option<&str>, what: What) -> Result<Account
         What::RollOver => cx.accounts.roll_over(&who, &*cx.storage, &world).await,
         What::Deactivate => cx.accounts.deactivate(&who, &*cx.storage, &world).await,
     };
-    done.map_err(|error: AccountError| AccountRefusal::Failed(error.to_string()))?;
-    let record = read(cx, &key).await?;
+    let refused = |error: AccountError| AccountRefusal::Failed(error.to_string());
+    done.map_err(refused)?;
+    let record = read(&key, &*cx.storage).await.map_err(refused)?;
     Ok(AccountStatus {
         algorithm: record
-            .and_then(|record| AccountKey::from_pem(record.key_pem.expose()).ok())
+            .and_then(|(record, _)| AccountKey::from_pem(record.key_pem.expose()).ok())
             .map_or_else(|| meant.algorithm.clone(), |key| Some(key.algorithm().to_owned())),
         ..meant
     })
@@ -161,8 +169,8 @@ fn choose(
         None => account.issuer.is_some() && !account.staging,
     };
     let known: Vec<String> = all.iter().filter_map(|(account, _)| called(account)).collect();
-    let mut meant: Vec<_> =
-        all.into_iter().filter(|(account, _)| named(account) && account.url.is_some()).collect();
+    let there = |account: &AccountStatus| account.url.is_some() || account.trouble.is_some();
+    let mut meant: Vec<_> = all.into_iter().filter(|(account, _)| named(account) && there(account)).collect();
     // Issuers may share an account.
     meant.dedup_by(|one, other| one.1 == other.1);
     match (meant.pop(), meant.is_empty()) {

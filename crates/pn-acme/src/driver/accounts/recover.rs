@@ -1,13 +1,13 @@
 //! An account that the CA does not accept any more: forgotten, or deactivated by somebody. Another one takes its place,
 //! at most one a day where it was deactivated.
 
-use super::{AccountError, Accounts, Known, Who, lock, register, rollover, session_of, stranger};
+use super::{AccountError, Accounts, Known, Who, lock, register, rollover, session_of, stored, stranger};
 use crate::Time;
 use crate::acme::{AcmeFault, FaultKind, Register, Registered, Session};
 use crate::driver::keep::keep;
 use crate::driver::run::{World, run};
 use crate::life::DAY;
-use crate::records::{AccountRecord, load, save};
+use crate::records::{AccountRecord, save};
 use crate::storage::{Expected, Lease, Storage, Version};
 
 /// Whether a fault may mean that the account is not good any more (RFC 8555 section 7.3.6).
@@ -45,7 +45,7 @@ async fn successor(
     lease: &Lease,
     world: &World<'_>,
 ) -> Result<Option<Known>, AccountError> {
-    let Some(entry) = load::<AccountRecord>(storage, &who.key()).await? else {
+    let Some(entry) = stored(who, storage).await? else {
         return register::register(who, storage, lease, world).await.map(Some);
     };
     let (record, version) = rollover::settle(who, entry, storage, lease, world).await?;

@@ -1,16 +1,13 @@
 //! Gives an account another key. Both are stored before the CA is asked, and whoever finds both asks the CA which of
 //! them it knows: killed at any moment, the account is not lost.
 
-use super::{AccountError, Accounts, Who, going_on, lock, pem, read_key};
+use super::{AccountError, Accounts, Entry, Who, going_on, lock, pem, read_key, stored};
 use crate::acme::{AccountKey, AcmeFault, FaultKind, KeyType, Register, Rollover, Session};
 use crate::driver::keep::keep;
 use crate::driver::run::{World, run};
-use crate::records::{AccountRecord, load, save};
-use crate::storage::{Expected, Lease, Storage, Version};
+use crate::records::save;
+use crate::storage::{Expected, Lease, Storage};
 use pn_model::Secret;
-
-/// An account as it is stored.
-type Entry = (AccountRecord, Version);
 
 impl Accounts {
     /// Orders that are on their way go on with the new key.
@@ -24,7 +21,7 @@ impl Accounts {
         let mut known = slot.lock().await;
         let lease = lock(who, storage).await?;
         let work = async {
-            let entry = load::<AccountRecord>(storage, &who.key()).await?.ok_or(AccountError::Absent)?;
+            let entry = stored(who, storage).await?.ok_or(AccountError::Absent)?;
             // One that was begun before may not have been heard of again.
             let entry = settle(who, entry, storage, &lease, world).await?;
             let session = going_on(who, &mut known, &entry)?;

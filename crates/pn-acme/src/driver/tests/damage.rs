@@ -3,6 +3,7 @@
 
 use super::sim::Nodes;
 use crate::acme::sim::DIRECTORY;
+use crate::driver::accounts::AccountOrder;
 use crate::driver::board::CertificateState;
 use crate::life::{CertificateId, Throttle};
 use crate::records::{CertificateRecord, Record, ScheduleRecord, ThrottleRecord, load};
@@ -141,4 +142,33 @@ async fn what_a_later_release_wrote_stays_and_is_told() {
         assert!(told.contains("run a newer proxy-now") && told.contains(key.as_str()), "{told}");
         assert_eq!(bytes(&nodes, &key).await, LATER);
     }
+}
+
+/// Limits and external bindings hang on the account's key: nothing is registered in its place unasked.
+#[tokio::test(start_paused = true)]
+async fn a_damaged_account_is_told_with_the_remedy_and_the_others_are_listed() {
+    let mut nodes = Nodes::new(36, 1);
+    nodes.want(&["a.test"]).await;
+    nodes.pass(WHILE).await;
+    let good = bytes(&nodes, &account()).await;
+    let unused = Key::account(&Ca::of("https://other.example/dir"), None);
+    put(&nodes, &unused, &good).await;
+    put(&nodes, &account(), b"{").await;
+    restart(&mut nodes, &["a.test", "b.test"]).await;
+    let listed = nodes.ask(0, AccountOrder::List).await.unwrap();
+    let troubles: Vec<bool> = listed.iter().map(|one| one.trouble.is_some()).collect();
+    assert_eq!(troubles, [true, false], "{listed:?}");
+    for which in [None, Some("main".to_owned())] {
+        let refused = nodes.ask(0, |done| AccountOrder::RollOver { which, done }).await.unwrap_err();
+        assert!(refused.to_string().contains("remove it to have another account"), "{refused}");
+    }
+    assert!(nodes.serves(0, "a.test") && !nodes.serves(0, "b.test"));
+    let told = nodes.status(0)[1].last_error.clone().unwrap();
+    assert!(told.contains(account().as_str()) && told.contains("from a backup"), "{told}");
+    assert_eq!(nodes.ca.with(|ca| ca.accounts.len()), 1);
+    // Restored, it goes on by itself.
+    put(&nodes, &account(), &good).await;
+    nodes.pass(0.1).await;
+    assert!(nodes.serves(0, "b.test"), "{:?}", nodes.status(0));
+    assert_eq!(nodes.ca.with(|ca| ca.accounts.len()), 1);
 }
