@@ -44,6 +44,9 @@ pub(super) fn renew(driver: Option<&Driver>, id: &str) -> Result<Begun, String> 
             let message = "ordered as soon as the throttle and the CA allow it".to_owned();
             begun("waits", message, Some(until))
         }
+        Asked::Trouble(why) => {
+            Err(format!("{why}; this is tried again now, and a certificate ordered as soon as it works"))
+        }
         Asked::Unread => Err("the certificate store has not been read yet; try again in a moment".to_owned()),
         Asked::Unknown => Err(gone()),
     }

@@ -5,9 +5,9 @@ use super::sim::Nodes;
 use crate::acme::sim::DIRECTORY;
 use crate::driver::accounts::AccountOrder;
 use crate::driver::board::CertificateState;
-use crate::life::{CertificateId, Throttle};
+use crate::life::{Asked, CertificateId, Throttle};
 use crate::records::{CertificateRecord, Record, ScheduleRecord, ThrottleRecord, load};
-use crate::storage::{Ca, Expected, Key, Storage};
+use crate::storage::{Ca, Expected, Fault, Key, Storage};
 use std::time::Duration;
 
 /// Long enough for an order.
@@ -171,4 +171,24 @@ async fn a_damaged_account_is_told_with_the_remedy_and_the_others_are_listed() {
     nodes.pass(0.1).await;
     assert!(nodes.serves(0, "b.test"), "{:?}", nodes.status(0));
     assert_eq!(nodes.ca.with(|ca| ca.accounts.len()), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_after_trouble_is_told_of_it_and_gets_another_certificate() {
+    let nodes = Nodes::new(37, 1);
+    nodes.want(&["a.test"]).await;
+    nodes.pass(WHILE).await;
+    let broken = certificate("a.test");
+    let name = broken.to_string();
+    nodes.store.set_faults(move |_, key| if key == name { Fault::Before } else { Fault::None });
+    nodes.pass(0.3).await;
+    let asked = nodes.renew(0, "a.test").await;
+    assert!(matches!(&asked, Asked::Trouble(why) if why.contains("does not answer")), "{asked:?}");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    nodes.store.clear_faults();
+    nodes.renew(0, "a.test").await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(nodes.orders(), 2, "the pause after trouble was not waited for");
+    nodes.pass(1.0).await;
+    assert_eq!(nodes.orders(), 2);
 }

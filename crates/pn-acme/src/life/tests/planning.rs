@@ -161,6 +161,40 @@ fn a_visit_of_what_is_not_wanted_any_more_changes_nothing() {
     assert_eq!((planner.wake_at(), planner.plans(START).len()), (None, 0));
 }
 
+/// It is not known then what is held: that is found out at once, and what is asked for is another one than that.
+#[test]
+fn who_asks_after_trouble_is_told_of_it_and_ends_its_pause() {
+    let (mut planner, demands) = planner(&["a.example"]);
+    let id = &demands[0].id;
+    assert_eq!(planner.ask_for(id, START), Asked::Unread);
+    let visit = only(&mut planner, START);
+    planner.put_off(&visit, PutOff::Trouble("no space".to_owned()), START);
+    assert!(planner.wake_at().unwrap() >= START + 30);
+    assert_eq!(planner.ask_for(id, START + 1), Asked::Trouble("no space".to_owned()));
+    let visit = only(&mut planner, START + 1);
+    assert_eq!(planner.ask_for(id, START + 1), Asked::UnderWay);
+    let young = Facts { held: held(90), ..Facts::default() };
+    planner.visited(&visit, young, START + 1);
+    let visit = only(&mut planner, START + 1);
+    assert_eq!(visit.kind, VisitKind::Act, "an order, though the certificate is young");
+    planner.visited(&visit, Facts { held: held(91), ..Facts::default() }, START + 2);
+    assert!(planner.visits(START + 2).is_empty() && !planner.plans(START + 2)[0].asked_for);
+    // The throttle holds as ever: it lets two through in ten seconds.
+    for (now, begins) in [(START + 3, true), (START + 4, false)] {
+        planner.touch(id, now);
+        let visit = only(&mut planner, now);
+        planner.put_off(&visit, PutOff::Trouble("no space".to_owned()), now);
+        planner.ask_for(id, now);
+        let visit = only(&mut planner, now);
+        planner.visited(&visit, Facts { held: held(91), ..Facts::default() }, now);
+        let orders = planner.visits(now);
+        assert_eq!(!orders.is_empty(), begins);
+        for visit in orders {
+            planner.visited(&visit, Facts { held: held(92), ..Facts::default() }, now);
+        }
+    }
+}
+
 /// Another node is at work on it, as the schedule tells: what it obtains is served here seconds later.
 #[test]
 fn what_another_node_has_begun_is_looked_for_soon() {
