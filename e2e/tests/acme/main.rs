@@ -7,6 +7,7 @@ mod account_keys;
 mod accounts;
 mod challenges;
 mod check;
+mod damaged;
 mod disk;
 mod fallback;
 mod hostile;
