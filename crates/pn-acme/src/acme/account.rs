@@ -55,7 +55,8 @@ impl Register {
         }
         let payload = self.payload(&line.session.key(), &directory.new_account)?;
         let answer = line.post(&directory.new_account, &payload, By::AccountKey).await;
-        let registered = registered(&answer.map_err(|fault| self.of_closed(fault))?)?;
+        let answer = answer.map_err(|fault| self.of_binding(self.of_closed(fault)));
+        let registered = registered(&answer?)?;
         line.session.set_account(Some(registered.url.clone()));
         Ok(registered)
     }
@@ -66,6 +67,16 @@ impl Register {
         let refused = fault.problem.as_ref().is_some_and(|problem| problem.name() == "unauthorized");
         if self.only_existing && refused {
             fault.kind = FaultKind::AccountClosed;
+        }
+        fault
+    }
+
+    /// A binding that it does not take is refused in the CA's own words, which seldom say where it was written.
+    fn of_binding(&self, mut fault: AcmeFault) -> AcmeFault {
+        let name = fault.problem.as_ref().map_or("", |problem| problem.name());
+        if self.eab.is_some() && !self.only_existing && matches!(name, "unauthorized" | "malformed") {
+            fault.kind = FaultKind::ExternalAccount;
+            fault.message.push_str("; is the issuer's `eab` what the CA handed out, and not used up?");
         }
         fault
     }
