@@ -3,7 +3,7 @@
 use super::super::machine::HttpResponse;
 use super::states::SimAccount;
 use super::verify::{Signed, verify};
-use super::{BASE, Outcome, SimCa, ok, problem, with};
+use super::{Outcome, SimCa, ok, problem, with};
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ impl SimCa {
         }
         let payload = json_of(signed)?;
         if let Some((&id, account)) = self.accounts.iter().find(|(_, account)| account.jwk == jwk) {
-            return Ok(with(ok(&shown(account)), "location", format!("{BASE}/acct/{id}")));
+            return Ok(with(ok(&shown(account)), "location", self.url(&format!("acct/{id}"))));
         }
         if payload["onlyReturnExisting"] == true {
             return Err(problem(400, "accountDoesNotExist", "no account has this key"));
@@ -26,7 +26,7 @@ impl SimCa {
         self.check_binding(&payload, &jwk, signed.header("url").unwrap_or_default())?;
         self.made += 1;
         let account = SimAccount { jwk, contact: payload["contact"].clone(), status: "valid" };
-        let mut response = with(ok(&shown(&account)), "location", format!("{BASE}/acct/{}", self.made));
+        let mut response = with(ok(&shown(&account)), "location", self.url(&format!("acct/{}", self.made)));
         response.status = 201;
         self.accounts.insert(self.made, account);
         Ok(response)
@@ -47,7 +47,7 @@ impl SimCa {
     pub(super) fn account_of(&self, signed: &Signed) -> Result<usize, HttpResponse> {
         let gone = || problem(400, "accountDoesNotExist", "no such account");
         let kid = signed.header("kid").ok_or_else(|| problem(400, "malformed", "no kid"))?;
-        let id = kid.strip_prefix(BASE).and_then(|path| path.strip_prefix("/acct/"));
+        let id = kid.strip_prefix(self.base).and_then(|path| path.strip_prefix("/acct/"));
         let id = id.and_then(|id| id.parse().ok()).ok_or_else(gone)?;
         let account = self.accounts.get(&id).ok_or_else(gone)?;
         match account.status {
@@ -76,11 +76,12 @@ impl SimCa {
         if self.accounts.values().any(|account| account.jwk == jwk) {
             return Err(problem(409, "malformed", "another account has the key"));
         }
+        let url = self.url(&format!("acct/{id}"));
         let account = self.accounts.get_mut(&id).unwrap();
         let right = verify(&inner, &jwk)
             && inner.header("nonce").is_none()
             && inner.header("url") == signed.header("url")
-            && payload["account"] == format!("{BASE}/acct/{id}")
+            && payload["account"] == url
             && payload["oldKey"] == account.jwk;
         if !right {
             return Err(problem(400, "malformed", "not what section 7.3.5 wants"));

@@ -4,7 +4,7 @@ use super::super::certificate::CertId;
 use super::super::machine::{HttpResponse, Identifier, Time};
 use super::accounts::json_of;
 use super::verify::{Signed, verify};
-use super::{BASE, Outcome, SimCa, ok, problem, respond, with};
+use super::{Outcome, SimCa, ok, problem, respond, with};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use rcgen::{
@@ -99,9 +99,9 @@ impl SimCa {
             let leaf = super::super::pem::encode("CERTIFICATE", &found.der);
             return Ok(respond(200, format!("{leaf}{}", self.authority.other.pem()).into_bytes()));
         }
-        let link = format!("<{BASE}/cert/{id}/alt>;rel=\"alternate\"");
+        let link = format!("<{}/cert/{id}/alt>;rel=\"alternate\"", self.base);
         let response = with(respond(200, found.chain_pem.clone().into_bytes()), "link", link);
-        Ok(with(response, "link", format!("<{BASE}/directory>; rel=\"index\"")))
+        Ok(with(response, "link", format!("<{}/directory>; rel=\"index\"", self.base)))
     }
 
     pub(super) fn renewal_info(&self, id: &str) -> Outcome {

@@ -33,6 +33,8 @@ pub(crate) const DIRECTORY: &str = "https://ca.test/directory";
 
 /// The CA and all it knows. What is `pub(crate)` may be looked at and changed between two requests.
 pub(crate) struct SimCa {
+    /// What its URLs begin with.
+    base: &'static str,
     pub(crate) policy: Policy,
     /// What can be found in the world: on any web server or name server of the tests.
     pub(crate) board: Vec<Challenge>,
@@ -55,7 +57,13 @@ type Outcome = Result<HttpResponse, HttpResponse>;
 
 impl SimCa {
     pub(crate) fn new(seed: u64) -> Self {
+        Self::at(BASE, seed)
+    }
+
+    /// One whose directory is `BASE/directory`.
+    pub(crate) fn at(base: &'static str, seed: u64) -> Self {
         Self {
+            base,
             policy: Policy::default(),
             board: Vec::new(),
             accounts: BTreeMap::new(),
@@ -123,7 +131,7 @@ impl SimCa {
     }
 
     fn handle(&mut self, request: &HttpRequest) -> Outcome {
-        let path = request.url.strip_prefix(BASE).unwrap_or_default().to_owned();
+        let path = request.url.strip_prefix(self.base).unwrap_or_default().to_owned();
         let mut segments = path.trim_start_matches('/').split('/');
         let (kind, id) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
         match (request.method, kind) {
@@ -174,7 +182,7 @@ impl SimCa {
     }
 
     fn directory(&self) -> Value {
-        let url = |path: &str| format!("{BASE}/{path}");
+        let url = |path: &str| self.url(path);
         let mut directory = json!({
             "newNonce": url("nonce"), "newAccount": url("new-account"), "newOrder": url("new-order"),
             "revokeCert": url("revoke"), "keyChange": url("key-change"),
@@ -188,6 +196,10 @@ impl SimCa {
             directory["renewalInfo"] = url("ari").into();
         }
         directory
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.base)
     }
 
     fn new_nonce(&mut self) -> String {
@@ -209,7 +221,7 @@ impl SimCa {
             2 => response.body = b"[null]".to_vec(),
             3 => response.headers.retain(|(name, _)| name == "replay-nonce"),
             _ => {
-                let text = String::from_utf8_lossy(&response.body).replace(BASE, "gopher://ca.test");
+                let text = String::from_utf8_lossy(&response.body).replace(self.base, "gopher://ca.test");
                 response.body = text.into_bytes();
             }
         }

@@ -5,7 +5,7 @@ use super::accounts::json_of;
 use super::issuing::thumbprint;
 use super::states::{SimAuthorization, SimChallenge, SimOrder};
 use super::verify::Signed;
-use super::{BASE, Outcome, Replaces, SimCa, ok, problem, with};
+use super::{Outcome, Replaces, SimCa, ok, problem, with};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use pn_model::acme::ChallengeKind;
@@ -44,7 +44,7 @@ impl SimCa {
         self.orders.push(order);
         let id = self.orders.len() - 1;
         let mut response =
-            with(self.order(account, &id.to_string())?, "location", format!("{BASE}/order/{id}"));
+            with(self.order(account, &id.to_string())?, "location", self.url(&format!("order/{id}")));
         response.status = 201;
         Ok(response)
     }
@@ -99,13 +99,13 @@ impl SimCa {
         let id = self.owned_order(account, id)?;
         self.advance_order(id);
         let order = &self.orders[id];
-        let urls: Vec<_> = order.authorizations.iter().map(|id| format!("{BASE}/authz/{id}")).collect();
+        let urls: Vec<_> = order.authorizations.iter().map(|id| self.url(&format!("authz/{id}"))).collect();
         let mut shown = json!({
             "status": order.status, "identifiers": order.names, "authorizations": urls,
-            "finalize": format!("{BASE}/finalize/{id}"), "expires": "2999-01-01T00:00:00Z",
+            "finalize": self.url(&format!("finalize/{id}")), "expires": "2999-01-01T00:00:00Z",
         });
         if let Some(certificate) = order.certificate {
-            shown["certificate"] = format!("{BASE}/cert/{certificate}").into();
+            shown["certificate"] = self.url(&format!("cert/{certificate}")).into();
         }
         if let Some(replaces) = order.replaces.as_ref().filter(|_| self.policy.replaces == Replaces::Echoed) {
             shown["replaces"] = replaces.as_str().into();
@@ -164,7 +164,7 @@ impl SimCa {
         self.advance_authorization(id);
         let one = &self.authorizations[id];
         let challenges =
-            one.challenges.iter().enumerate().map(|(index, challenge)| shown(id, index, challenge));
+            one.challenges.iter().enumerate().map(|(index, challenge)| self.shown(id, index, challenge));
         let mut shown = json!({
             "identifier": one.identifier, "status": one.status, "challenges": challenges.collect::<Vec<_>>(),
         });
@@ -194,7 +194,7 @@ impl SimCa {
         let account = &self.accounts.get(&one.account);
         let Some(account) = account else { return false };
         let expected = format!("{}.{}", challenge.token, thumbprint(&account.jwk));
-        let uri = format!("{BASE}/acct/{}", one.account);
+        let uri = self.url(&format!("acct/{}", one.account));
         let is_it = |presented: &super::Challenge| {
             presented.kind == challenge.kind
                 && presented.identifier == one.identifier
@@ -221,7 +221,8 @@ impl SimCa {
             return Err(problem(400, "malformed", "the challenge is not pending"));
         }
         (challenge.status, challenge.look_at) = ("processing", Some(look_at));
-        Ok(ok(&shown(id, index, challenge)))
+        let challenge = challenge.clone();
+        Ok(ok(&self.shown(id, index, &challenge)))
     }
 
     pub(super) fn finalize(&mut self, account: usize, id: &str, signed: &Signed) -> Outcome {
@@ -238,20 +239,20 @@ impl SimCa {
         (order.status, order.csr, order.valid_at) = ("processing", csr, self.now + self.policy.issuance);
         self.order(account, id)
     }
-}
 
-fn shown(id: usize, index: usize, challenge: &SimChallenge) -> Value {
-    let mut shown = json!({
-        "type": challenge.kind.name(), "url": format!("{BASE}/chall/{id}/{index}"), "status": challenge.status,
-    });
-    if challenge.kind == ChallengeKind::DnsPersist01 {
-        shown["issuer-domain-names"] = json!(["ca.test"]);
-    } else {
-        shown["token"] = challenge.token.as_str().into();
+    fn shown(&self, id: usize, index: usize, challenge: &SimChallenge) -> Value {
+        let mut shown = json!({
+            "type": challenge.kind.name(), "url": self.url(&format!("chall/{id}/{index}")), "status": challenge.status,
+        });
+        if challenge.kind == ChallengeKind::DnsPersist01 {
+            shown["issuer-domain-names"] = json!(["ca.test"]);
+        } else {
+            shown["token"] = challenge.token.as_str().into();
+        }
+        if challenge.status == "invalid" {
+            shown["error"] =
+                json!({"type": "urn:ietf:params:acme:error:unauthorized", "detail": "found something else"});
+        }
+        shown
     }
-    if challenge.status == "invalid" {
-        shown["error"] =
-            json!({"type": "urn:ietf:params:acme:error:unauthorized", "detail": "found something else"});
-    }
-    shown
 }

@@ -2,7 +2,7 @@
 //! storage.
 
 use crate::Time;
-use crate::acme::sim::{DIRECTORY, SimCa};
+use crate::acme::sim::{BASE, DIRECTORY, SimCa};
 use crate::acme::{Challenge, ChallengeKind, HttpRequest, HttpResponse, RevocationReason, TransportError};
 use crate::driver::accounts::{AccountOrder, AccountRefusal};
 use crate::driver::board::CertificateStatus;
@@ -42,11 +42,15 @@ impl fmt::Debug for VirtualClock {
     }
 }
 
-/// The CA, and what stands in the world for it to find.
+/// A CA, and what stands in the world for it to find.
 #[derive(Clone)]
 pub(super) struct Ca(Arc<Mutex<SimCa>>, Clock);
 
 impl Ca {
+    fn new(ca: SimCa, clock: &Clock) -> Self {
+        Self(Arc::new(Mutex::new(ca)), Arc::clone(clock))
+    }
+
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut SimCa) -> T) -> T {
         change(&mut self.0.lock().unwrap())
     }
@@ -79,9 +83,41 @@ impl fmt::Debug for Ca {
     }
 }
 
-/// Nodes on one storage and with one CA.
+/// The way to all CAs of the world, and what they find in it.
+#[derive(Debug)]
+struct Cas(Vec<(&'static str, Ca)>);
+
+impl Wire for Cas {
+    fn send<'a>(&'a self, request: &'a HttpRequest) -> BoxFuture<'a, Result<HttpResponse, TransportError>> {
+        let found = self.0.iter().find(|(base, _)| request.url.starts_with(base));
+        found.unwrap_or_else(|| panic!("{}", request.url)).1.send(request)
+    }
+}
+
+impl Presenter for Cas {
+    fn present<'a>(&'a self, challenges: &'a [Challenge]) -> BoxFuture<'a, Result<(), String>> {
+        self.0.iter().for_each(|(_, ca)| ca.with(|ca| ca.present(challenges)));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn withdraw<'a>(&'a self, challenges: &'a [Challenge]) -> BoxFuture<'a, Result<(), String>> {
+        self.0.iter().for_each(|(_, ca)| ca.with(|ca| ca.withdraw(challenges)));
+        Box::pin(async { Ok(()) })
+    }
+}
+
+const STAGING: &str = "https://staging.test";
+const SECOND: &str = "https://second.test";
+
+/// Nodes on one storage and with one CA, unless it is said that there are others.
 pub(super) struct Nodes {
     pub(super) ca: Ca,
+    /// Where orders that failed are tried again, if that is wanted.
+    pub(super) staging: Ca,
+    pub(super) rehearses: bool,
+    /// Of the issuer that comes after `main`, if that is wanted.
+    pub(super) second: Ca,
+    pub(super) falls_back: bool,
     pub(super) store: MemoryStore,
     pub(super) clock: Clock,
     pub(super) nodes: Vec<Node>,
@@ -102,11 +138,15 @@ impl Nodes {
     pub(super) fn new(seed: u64, count: usize) -> Self {
         let begun = Instant::now();
         let clock: Clock = Arc::new(move || START + begun.elapsed().as_secs());
-        let ca = Ca(Arc::new(Mutex::new(SimCa::new(seed))), Arc::clone(&clock));
+        let ca = Ca::new(SimCa::new(seed), &clock);
+        let [staging, second] = [STAGING, SECOND].map(|base| Ca::new(SimCa::at(base, seed), &clock));
+        let (rehearses, falls_back) = (false, false);
         let store = MemoryStore::new("node", Arc::clone(&clock));
         let throttle = Throttle::new(10, Duration::from_secs(10));
         let settings = AcmeIssuer { directory: DIRECTORY.to_owned(), staging: None, ..AcmeIssuer::default() };
-        let mut nodes = Self { ca, store, clock, nodes: Vec::new(), throttle, settings };
+        let nodes = Vec::new();
+        let mut nodes =
+            Self { ca, staging, rehearses, second, falls_back, store, clock, nodes, throttle, settings };
         (0..count).for_each(|_| nodes.add());
         nodes
     }
@@ -179,7 +219,7 @@ impl Nodes {
     fn open_issuer(&self, allow: &[HostPattern]) -> OpenIssuer {
         OpenIssuer {
             issuer: "main".into(),
-            sources: vec![self.source()],
+            sources: self.sources(),
             hosts: vec![HostPattern::Any],
             taken: BTreeSet::new(),
             ask: None,
@@ -195,27 +235,41 @@ impl Nodes {
             .unwrap_or(Err(NoCertificate::Unavailable))
     }
 
-    fn source(&self) -> Source {
-        Source {
+    fn sources(&self) -> Vec<Source> {
+        let main = Source {
             issuer: "main".into(),
             directory: DIRECTORY.to_owned(),
+            staging: self.rehearses.then(|| directory(STAGING)),
+            throttle: self.throttle,
+        };
+        let second = Source {
+            issuer: "second".into(),
+            directory: directory(SECOND),
             staging: None,
             throttle: self.throttle,
-        }
+        };
+        [main].into_iter().chain(self.falls_back.then_some(second)).collect()
     }
 
     fn wanted(&self, names: &[&str]) -> Wanted {
-        let source = self.source();
-        let ca: Arc<dyn Presenter> = Arc::new(self.ca.clone());
-        let issuing = Issuing {
-            settings: self.settings.clone(),
-            wire: Arc::new(self.ca.clone()),
-            presenters: Presenters::default().with(&ChallengeKind::ALL, &ca),
+        let sources = self.sources();
+        let all = [(BASE, &self.ca), (STAGING, &self.staging), (SECOND, &self.second)];
+        let all = Arc::new(Cas(all.map(|(base, ca)| (base, ca.clone())).to_vec()));
+        let world: Arc<dyn Presenter> = Arc::clone(&all) as _;
+        let issuing = |source: &Source| {
+            let settings = AcmeIssuer {
+                directory: source.directory.clone(),
+                staging: source.staging.clone(),
+                ..self.settings.clone()
+            };
+            let presenters = Presenters::default().with(&ChallengeKind::ALL, &world);
+            let wire = Arc::clone(&all) as _;
+            (source.issuer.clone(), Arc::new(Issuing { settings, wire, presenters }))
         };
-        let demand = |name: &&str| Demand::new(vec![(*name).to_owned()], vec![source.clone()]);
+        let demand = |name: &&str| Demand::new(vec![(*name).to_owned()], sources.clone());
         Wanted {
             demands: names.iter().map(demand).collect(),
-            issuers: Arc::new(BTreeMap::from([("main".into(), Arc::new(issuing))])),
+            issuers: Arc::new(sources.iter().map(issuing).collect()),
             ..Wanted::default()
         }
     }
@@ -254,4 +308,8 @@ impl Nodes {
     pub(super) fn serves(&self, node: usize, name: &str) -> bool {
         self.nodes[node].certificates.get(name).is_some()
     }
+}
+
+fn directory(base: &str) -> String {
+    format!("{base}/directory")
 }
