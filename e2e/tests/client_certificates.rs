@@ -1,7 +1,9 @@
 //! A site that demands client certificates lets nobody in without one: not by another site's connection, not by a route
 //! of its own, not over plain HTTP, and not by what was opened before a reload switched the demand on.
 
-use pn_testkit::{Authority, End, Origin, Proxy, RawClient, Session, TlsOptions, request};
+use pn_testkit::{
+    Authority, End, Origin, PATIENCE, Proxy, RawClient, Session, TlsOptions, request, wait_until,
+};
 
 const LISTENERS: &str = r#"
 [listeners.web]
@@ -44,7 +46,8 @@ impl World {
             .set("origin", origin.addr())
             .set("cert", identity.certificate.display())
             .set("key", identity.key.display())
-            .set("root", staff.root().display());
+            .set("root", staff.root().display())
+            .set("revoked", staff.revoking(&[]).display());
         let proxy = setup.start(config);
         Self { servers, staff, origin, proxy }
     }
@@ -55,6 +58,13 @@ impl World {
 
     fn connect(&self, name: &str, options: &TlsOptions) -> RawClient {
         RawClient::connect_tls(self.proxy.addr("secure"), name, options)
+    }
+
+    /// Whether a request on a new connection is answered.
+    fn is_open_to(&self, options: &TlsOptions) -> bool {
+        let tried = RawClient::try_connect_tls(self.proxy.addr("secure"), "app.test", options);
+        let answer = tried.ok().and_then(|mut client| client.send(GET).try_response(PATIENCE));
+        answer.is_some_and(|response| response.status == 200)
     }
 
     /// Nobody gets in with these options, at whichever point that shows (in TLS 1.3 after the handshake).
@@ -133,7 +143,7 @@ fn a_policy_switched_on_by_a_reload_holds_for_connections_opened_before() {
     assert_eq!(old_h1.send(GET).response().status, 421);
     old_h1.expect_closed();
     assert_eq!(old_h2.send(request("GET", "app.test", "/")).status, 421);
-    pn_testkit::wait_until("the old connection of HTTP/2 to close", || old_h2.is_closed());
+    wait_until("the old connection of HTTP/2 to close", || old_h2.is_closed());
     world.shut_to(&world.options());
     assert_eq!(world.origin.requests().len(), asked, "{:?}", world.origin);
 
@@ -159,6 +169,43 @@ fn a_ticket_of_before_the_reload_lets_nobody_in() {
         // Nor does one of another site.
         let mut client = world.connect("open.test", &options);
         assert_eq!(client.send(GET).response().status, 421);
+    }
+}
+
+/// The list is watched as the configuration is. Neither a ticket nor a connection of before lets her in.
+#[test]
+fn who_is_revoked_by_a_list_that_is_rewritten_is_let_in_no_more() {
+    let revoking = POLICY.replace("[\"<root>\"]", "[\"<root>\"], crls = [\"<revoked>\"]");
+    for version in [TlsOptions::only_tls12, TlsOptions::only_tls13] {
+        let world = World::start(&format!("{LISTENERS}{DEMAND}{revoking}"));
+        let [alice, bob] = ["alice", "bob"].map(|name| world.staff.client(name));
+        let as_alice = version(world.options().identity(&alice));
+        let resuming = as_alice.clone().resuming();
+        let mut other = world.connect("open.test", &version(world.options()));
+        let mut old = world.connect("app.test", &resuming);
+        assert_eq!(old.send(GET).response().status, 200);
+        let mut again = world.connect("app.test", &resuming);
+        assert_eq!((again.send(GET).response().status, kind(&again).as_str()), (200, "Some(Resumed)"));
+
+        world.staff.revoking(&[&alice]);
+        wait_until("her to be revoked", || !world.is_open_to(&as_alice));
+
+        world.shut_to(&as_alice);
+        world.shut_to(&resuming);
+        let asked = world.origin.requests().len();
+        assert_eq!(old.send(GET).response().status, 421);
+        assert_eq!(world.origin.requests().len(), asked, "{:?}", world.origin);
+        let kept = other.send("GET / HTTP/1.1\r\nHost: open.test\r\n\r\n").response();
+        assert_eq!((kept.status, kept.text().as_str()), (200, "open"));
+        world.open_to(&version(world.options().identity(&bob)));
+
+        // A list that is none leaves that in force which was.
+        let list = world.staff.revoking(&[&alice]);
+        std::fs::write(&list, "nothing of the kind").expect("written");
+        let refused = || world.proxy.metrics().value("config_reloads_total", &[("result", "refused")]) > 0.0;
+        wait_until("the list to be refused", refused);
+        world.shut_to(&as_alice);
+        world.open_to(&version(world.options().identity(&bob)));
     }
 }
 

@@ -4,8 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    PKCS_RSA_SHA256, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 
 use crate::folder::Folder;
@@ -23,6 +24,7 @@ pub struct Identity {
     pub key: PathBuf,
     pub certificate_pem: String,
     pub key_pem: String,
+    serial: u64,
 }
 
 /// When a certificate is valid.
@@ -80,6 +82,26 @@ impl Authority {
         self.issue(&[], name, Lifetime::Current, ExtendedKeyUsagePurpose::ClientAuth, &key)
     }
 
+    /// The file of what it has revoked; it says anew what that is.
+    pub fn revoking(&self, identities: &[&Identity]) -> PathBuf {
+        let revoked = |identity: &&Identity| RevokedCertParams {
+            serial_number: SerialNumber::from(identity.serial),
+            revocation_time: date_time_ymd(2021, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2021, 1, 1),
+            next_update: date_time_ymd(2120, 1, 1),
+            crl_number: SerialNumber::from(identities.len() as u64),
+            issuing_distribution_point: None,
+            revoked_certs: identities.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = params.signed_by(&self.issuer).and_then(|list| list.pem()).expect("a list");
+        self.folder.write("revoked.crl", list)
+    }
+
     /// The folder of all its files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -97,14 +119,17 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![usage];
         params.use_authority_key_identifier_extension = true;
+        let number = std::fs::read_dir(self.folder.path()).expect("its own folder").count();
+        let serial = number as u64;
+        params.serial_number = Some(SerialNumber::from(serial));
         let certificate_pem = params.signed_by(key, &self.issuer).expect("a certificate").pem();
         let key_pem = key.serialize_pem();
-        let number = std::fs::read_dir(self.folder.path()).expect("its own folder").count();
         Identity {
             certificate: self.folder.write(&format!("{number}-{common_name}.pem"), &certificate_pem),
             key: self.folder.write(&format!("{number}-{common_name}.key"), &key_pem),
             certificate_pem,
             key_pem,
+            serial,
         }
     }
 }
