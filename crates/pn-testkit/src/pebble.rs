@@ -45,6 +45,8 @@ pub struct PebbleOptions {
     pub name_server: Option<SocketAddr>,
     /// Whether it takes an hour to look at a challenge.
     pub stuck: bool,
+    /// Further roots, each with a chain of its own that is offered beside the first.
+    pub alternate_roots: u8,
     /// Where its directory is, and who signs for that: for one that others know before it starts.
     pub port: Option<u16>,
     pub authority: Option<Arc<Authority>>,
@@ -67,6 +69,7 @@ impl Pebble {
         };
         command.env("PEBBLE_WFE_NONCEREJECT", options.bad_nonces.to_string());
         command.env("PEBBLE_AUTHZREUSE", options.reuse.to_string());
+        command.env("PEBBLE_ALTERNATE_ROOTS", options.alternate_roots.to_string());
         let asked = options.name_server.unwrap_or_else(|| local(names)).to_string();
         command.arg("-strict").arg("-config").arg(file).args(["-dnsserver", &asked]);
         let peer = Peer::start("pebble", &command);
@@ -94,8 +97,15 @@ impl Pebble {
     /// The root that certificates of this run lead to, in PEM.
     #[track_caller]
     pub fn root(&self) -> String {
+        self.alternate_root(0)
+    }
+
+    /// The root of the chain that is offered by default (0), or of one beside it.
+    #[track_caller]
+    pub fn alternate_root(&self, number: u8) -> String {
         let trusting = TlsOptions::trusting(&self.authority);
-        Session::tls(self.management, "localhost", &trusting).get("localhost", "/roots/0").text()
+        let path = format!("/roots/{number}");
+        Session::tls(self.management, "localhost", &trusting).get("localhost", &path).text()
     }
 
     /// What it knows of a certificate of its own, by the serial number.

@@ -5,12 +5,14 @@
 
 mod account_keys;
 mod accounts;
+mod binding;
 mod challenges;
 mod check;
 mod damaged;
 mod disk;
 mod fallback;
 mod hostile;
+mod issued;
 mod load;
 mod operator;
 mod other_proxies;

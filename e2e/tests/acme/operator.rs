@@ -29,12 +29,12 @@ fn serving() -> (Place, Pebble, Proxy) {
 }
 
 /// `certs` with these arguments, asked of this proxy.
-fn certs(proxy: &Proxy, arguments: &[&str]) -> Finished {
+pub(crate) fn certs(proxy: &Proxy, arguments: &[&str]) -> Finished {
     let admin = proxy.admin().to_string();
     proxy.command(&[&["certs"], arguments, &["--address", &admin]].concat())
 }
 
-fn show(proxy: &Proxy, name: &str) -> Value {
+pub(crate) fn show(proxy: &Proxy, name: &str) -> Value {
     let shown = certs(proxy, &["show", name, "--format", "json"]).expect_success();
     serde_json::from_str(&shown).expect("JSON")
 }

@@ -165,6 +165,12 @@ pub(crate) fn record(state: &Path, kind: &str) -> serde_json::Value {
 }
 
 pub(crate) fn records(state: &Path, kind: &str) -> Vec<serde_json::Value> {
+    let read = |path| serde_json::from_slice(&std::fs::read(path).ok()?).ok();
+    files(state, kind).into_iter().filter_map(read).collect()
+}
+
+/// Where the records of this kind are.
+pub(crate) fn files(state: &Path, kind: &str) -> Vec<PathBuf> {
     let mut folders = vec![state.join("certificates").join(kind)];
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -172,9 +178,7 @@ pub(crate) fn records(state: &Path, kind: &str) -> Vec<serde_json::Value> {
         for path in entries.flatten().map(|entry| entry.path()) {
             match path.is_dir() {
                 true => folders.push(path),
-                false => {
-                    found.extend(std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()))
-                }
+                false => found.push(path),
             }
         }
     }
