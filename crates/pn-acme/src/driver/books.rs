@@ -1,7 +1,7 @@
 //! What the storage holds of a certificate, as the schedule and the handshakes need it.
 
+use super::context::Context;
 use super::served::{self, Usable};
-use super::service::Context;
 use super::wanted::Wanted;
 use crate::life::{Demand, Facts, Held, Source, Tries, Window};
 use crate::records::{CertificateRecord, Record, ScheduleRecord, Source as Origin, save};

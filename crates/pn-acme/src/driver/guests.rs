@@ -3,10 +3,10 @@
 //! renewals are those of every certificate.
 
 use super::books;
+use super::context::Context;
 use super::desk::Next;
 use super::door::{Knock, RuleSet, count};
 use super::permission::{Rules, Verdict};
-use super::service::Context;
 use super::wanted::Wanted;
 use super::work::trouble;
 use crate::Time;

@@ -1,9 +1,9 @@
 //! One visit of a certificate: a look at what is stored, or what the schedule says under its lock.
 
 use super::books::{self, Page};
+use super::context::Context;
 use super::keep::{TTL, keep};
 use super::run::Standing;
-use super::service::Context;
 use super::sweep;
 use super::work::{self, trouble};
 use crate::life::{Decision, Demand, PutOff, Visit, VisitKind};

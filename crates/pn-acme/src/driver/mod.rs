@@ -5,6 +5,7 @@
 mod accounts;
 mod board;
 mod books;
+mod context;
 mod damage;
 mod desk;
 mod dns;

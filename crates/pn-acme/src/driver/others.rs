@@ -1,7 +1,7 @@
 //! Challenges that other nodes have put into the shared storage: any node may be the one that the CA asks.
 
+use super::context::Context;
 use super::presenters::{put_up, take_down};
-use super::service::Context;
 use crate::acme::{Challenge, ChallengeKind, Identifier};
 use crate::records::{ChallengeRecord, load};
 use crate::storage::{CHALLENGES, Expected, Key, StorageError};

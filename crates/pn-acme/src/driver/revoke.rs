@@ -3,9 +3,9 @@
 
 use super::accounts::Who;
 use super::books;
+use super::context::Context;
 use super::keep::TTL;
 use super::run::{Standing, run};
-use super::service::Context;
 use super::wanted::Issuing;
 use crate::acme::{AccountKey, AcmeFault, RevocationReason, Revoke};
 use crate::life::CertificateId;

@@ -3,8 +3,8 @@
 //! Whether another node wants one is found out by asking: it is marked first, and whoever wants it takes the mark away at
 //! its next look. Marks are only acted upon by a later sweep, so that every node has looked by then.
 
+use super::context::Context;
 use super::keep::TTL;
-use super::service::Context;
 use crate::Time;
 use crate::life::{CertificateId, DAY};
 use crate::records::{CertificateRecord, Record, save};

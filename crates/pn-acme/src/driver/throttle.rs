@@ -1,7 +1,7 @@
 //! The throttle that all nodes share: places for orders of an account, taken one by one.
 
+use super::context::Context;
 use super::keep::TTL;
-use super::service::Context;
 use crate::Time;
 use crate::life::{Slots, Throttle};
 use crate::records::{ThrottleRecord, load, save};

@@ -2,9 +2,9 @@
 
 use super::accounts::{AccountError, Who, may_be_the_account};
 use super::books::{self, Page};
+use super::context::Context;
 use super::run::{Standing, run};
 use super::served;
-use super::service::Context;
 use super::tally::OrderOutcome;
 use super::throttle;
 use super::wanted::Issuing;

@@ -5,7 +5,7 @@ use super::{AccountError, Accounts, Who, going_on, lock, rollover, stored};
 use crate::acme::UpdateContact;
 use crate::driver::keep::keep;
 use crate::driver::run::{Standing, World, run};
-use crate::driver::service::Context;
+use crate::driver::context::Context;
 use crate::driver::wanted::{Issuing, Wanted};
 use crate::life::{HOUR, MINUTE};
 use crate::records::{AccountRecord, load, save};
