@@ -1,8 +1,7 @@
 //! Closes an account at the CA, and takes it out of the storage. The next order registers another one.
 
-use super::{AccountError, Accounts, Who, going_on, lock, recover, rollover, stored};
+use super::{AccountError, Accounts, Who, going_on, lock, recover, rollover, stored, under};
 use crate::acme::{Deactivate, FaultKind};
-use crate::driver::keep::keep;
 use crate::driver::run::{World, run};
 use crate::records::AccountRecord;
 use crate::storage::{Expected, Storage};
@@ -31,9 +30,7 @@ impl Accounts {
             storage.delete(&who.key(), Expected::Any, Some(&lease)).await?;
             Ok(entry.0.url)
         };
-        let done = keep(storage, &lease, work).await;
-        storage.unlock(lease).await?;
-        let url = done??;
+        let url = under(&lease, storage, work).await?;
         *known = None;
         tracing::warn!(directory = who.directory, account = url, "the account is deactivated and removed");
         Ok(())

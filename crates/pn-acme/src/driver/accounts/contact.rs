@@ -1,11 +1,10 @@
 //! What a change of an issuer's `email` does: the account goes on under the new address, and the CA is told, for as long
 //! as it takes.
 
-use super::{AccountError, Accounts, Who, going_on, lock, rollover, stored};
+use super::{AccountError, Accounts, Who, going_on, lock, rollover, stored, under};
 use crate::acme::UpdateContact;
-use crate::driver::keep::keep;
-use crate::driver::run::{Standing, World, run};
 use crate::driver::context::Context;
+use crate::driver::run::{Standing, World, run};
 use crate::driver::wanted::{Issuing, Wanted};
 use crate::life::{HOUR, MINUTE};
 use crate::records::{AccountRecord, load, save};
@@ -183,11 +182,10 @@ impl Accounts {
             record.upkeep.contact_due = false;
             let expected = Expected::Version(version);
             let saved = save(storage, &who.key(), &record, expected, Some(&lease)).await?;
-            Ok::<_, AccountError>(Some(saved))
+            Ok(Some(saved))
         };
-        let done = keep(storage, &lease, work).await;
-        storage.unlock(lease).await?;
-        if let (Some(version), Some(known)) = (done??, &mut *known) {
+        let saved = under(&lease, storage, work).await?;
+        if let (Some(version), Some(known)) = (saved, &mut *known) {
             known.version = Some(version);
         }
         Ok(())

@@ -170,9 +170,7 @@ async fn find_or_register(
             }
         }
     };
-    let done = keep(storage, &lease, work).await;
-    storage.unlock(lease).await?;
-    done?
+    under(&lease, storage, work).await
 }
 
 /// The account's lock, which is waited for.
@@ -185,6 +183,17 @@ async fn lock(who: &Who<'_>, storage: &dyn Storage) -> Result<Lease, AccountErro
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     Err(AccountError::Elsewhere)
+}
+
+/// Work under the account's lock, which is given back whatever comes of it.
+async fn under<T>(
+    lease: &Lease,
+    storage: &dyn Storage,
+    work: impl Future<Output = Result<T, AccountError>>,
+) -> Result<T, AccountError> {
+    let done = keep(storage, lease, work).await;
+    storage.unlock(lease.clone()).await?;
+    done?
 }
 
 fn session_of(who: &Who<'_>, record: &AccountRecord) -> Result<Session, AccountError> {

@@ -1,10 +1,11 @@
 //! An account that the CA does not accept any more: forgotten, or deactivated by somebody. Another one takes its place,
 //! at most one a day where it was deactivated.
 
-use super::{AccountError, Accounts, Known, Who, lock, register, rollover, session_of, stored, stranger};
+use super::{
+    AccountError, Accounts, Known, Who, lock, register, rollover, session_of, stored, stranger, under,
+};
 use crate::Time;
 use crate::acme::{AcmeFault, FaultKind, Register, Registered, Session};
-use crate::driver::keep::keep;
 use crate::driver::run::{World, run};
 use crate::life::DAY;
 use crate::records::{AccountRecord, save};
@@ -32,9 +33,8 @@ impl Accounts {
         let slot = self.slot(who.directory, who.name());
         let mut known = slot.lock().await;
         let lease = lock(who, storage).await?;
-        let done = keep(storage, &lease, successor(who, failed, storage, &lease, world)).await;
-        storage.unlock(lease).await?;
-        Ok(done??.map(|made| known.insert(made).session.clone()))
+        let made = under(&lease, storage, successor(who, failed, storage, &lease, world)).await?;
+        Ok(made.map(|made| known.insert(made).session.clone()))
     }
 }
 

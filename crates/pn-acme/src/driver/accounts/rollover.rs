@@ -1,9 +1,8 @@
 //! Gives an account another key. Both are stored before the CA is asked, and whoever finds both asks the CA which of
 //! them it knows: killed at any moment, the account is not lost.
 
-use super::{AccountError, Accounts, Entry, Who, going_on, lock, pem, read_key, stored};
+use super::{AccountError, Accounts, Entry, Who, going_on, lock, pem, read_key, stored, under};
 use crate::acme::{AccountKey, AcmeFault, FaultKind, KeyType, Register, Rollover, Session};
-use crate::driver::keep::keep;
 use crate::driver::run::{World, run};
 use crate::records::save;
 use crate::storage::{Expected, Lease, Storage};
@@ -27,9 +26,7 @@ impl Accounts {
             let session = going_on(who, &mut known, &entry)?;
             change(who, &session, entry, storage, &lease, world).await
         };
-        let done = keep(storage, &lease, work).await;
-        storage.unlock(lease).await?;
-        let (record, version) = done??;
+        let (record, version) = under(&lease, storage, work).await?;
         if let Some(known) = &mut *known {
             known.version = Some(version);
         }
