@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::Request;
 use pn_acme::Time;
 use pn_acme::acme::*;
-use pn_acme::dns::{DnsError, DnsSolver, HttpClient, JsonPost};
+use pn_acme::dns::{DnsError, DnsSolver, HookAnswer, HttpClient, JsonPost};
 use pn_acme::storage::{BoxFuture, CHALLENGES, MemoryStore, Storage};
 use pn_model::acme::{DnsProvider, DnsSettings, Eab, Propagation, Tsig, TsigAlgorithm};
 use pn_model::{IssuerName, Secret};
@@ -255,7 +255,7 @@ fn what_pebble_refuses_is_said() {
 struct NoClient;
 
 impl HttpClient for NoClient {
-    fn post<'a>(&'a self, _: JsonPost<'a>) -> BoxFuture<'a, Result<(u16, Vec<u8>), String>> {
+    fn post<'a>(&'a self, _: JsonPost<'a>) -> BoxFuture<'a, Result<HookAnswer, String>> {
         Box::pin(async { Err("nobody is asked by HTTP here".to_owned()) })
     }
 }

@@ -16,6 +16,8 @@ pub enum DnsError {
         "the name server {server} does not answer: {reason}; check its address and that port 53 is open to it"
     )]
     Unreachable { server: SocketAddr, reason: String },
+    #[error("the name server {server} answers {code} when it is asked for {what}; its log says why")]
+    Failing { server: SocketAddr, code: String, what: String },
     #[error("no address is known of the name server `{server}`: {reason}")]
     Unresolved { server: String, reason: String },
     #[error("the name server {server} refuses to {action} the TXT record at {fqdn}: {reason}")]
@@ -33,6 +35,12 @@ pub enum DnsError {
         seconds(*.waited)
     )]
     NotPropagated { fqdn: String, waited: Duration, seen: String },
+    #[error(
+        "the TXT records of this order are not all {what} after {}: the provider is too slow; what there is of them \
+         goes with a later order",
+        seconds(*.waited)
+    )]
+    Slow { what: &'static str, waited: Duration },
     /// `record` is a line for a zone file.
     #[error("{problem}; make this record once, and the CA will need nothing more: {record}")]
     Persist { problem: String, record: String },

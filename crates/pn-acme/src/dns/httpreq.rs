@@ -19,8 +19,17 @@ const ANSWER_SHOWN: usize = 1_000;
 
 /// Sends one request. The implementation bounds its time and the answer's length, and checks certificates.
 pub trait HttpClient: Send + Sync + fmt::Debug {
-    /// The answer's status and body, or why there is none.
-    fn post<'a>(&'a self, request: JsonPost<'a>) -> BoxFuture<'a, Result<(u16, Vec<u8>), String>>;
+    /// The answer, or why there is none. Redirects are not followed.
+    fn post<'a>(&'a self, request: JsonPost<'a>) -> BoxFuture<'a, Result<HookAnswer, String>>;
+}
+
+/// What a service answers.
+#[derive(Debug, Clone, Default)]
+pub struct HookAnswer {
+    pub status: u16,
+    /// The field Location.
+    pub location: Option<String>,
+    pub body: Vec<u8>,
 }
 
 /// A request with `Content-Type: application/json`.
@@ -73,13 +82,15 @@ impl HttpReq {
         let body = self.body(record).map_err(fault)?;
         let authorization = self.authorization.as_ref().map(Secret::expose);
         let request = JsonPost { url: &url, authorization, body: &body };
-        match self.client.post(request).await.map_err(fault)? {
-            (..=399, _) => Ok(()),
-            (status @ (401 | 403), body) => {
-                Err(fault(format!("{}; check `username` and `password`", said(status, &body))))
-            }
-            (status, body) => Err(fault(said(status, &body))),
-        }
+        let answer = self.client.post(request).await.map_err(fault)?;
+        let remedy = match answer.status {
+            ..=299 => return Ok(()),
+            // A client that follows turns the POST into a GET without its body, and nothing is done.
+            300..=399 => "; redirects are not followed: let `url` name the place itself",
+            401 | 403 => "; check `username` and `password`",
+            _ => "",
+        };
+        Err(fault(format!("{}{remedy}", said(&answer))))
     }
 
     fn body(&self, record: &TxtRecord) -> Result<String, String> {
@@ -102,7 +113,9 @@ impl DnsPresenter for HttpReq {
     }
 }
 
-fn said(status: u16, body: &[u8]) -> String {
-    let text: String = String::from_utf8_lossy(body).trim().chars().take(ANSWER_SHOWN).collect();
-    if text.is_empty() { format!("it answers {status}") } else { format!("it answers {status}: {text}") }
+fn said(answer: &HookAnswer) -> String {
+    let text = String::from_utf8_lossy(&answer.body);
+    let text = answer.location.as_deref().unwrap_or_else(|| text.trim());
+    let (status, shown) = (answer.status, text.chars().take(ANSWER_SHOWN).collect::<String>());
+    if shown.is_empty() { format!("it answers {status}") } else { format!("it answers {status}: {shown}") }
 }

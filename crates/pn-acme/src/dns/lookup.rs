@@ -11,7 +11,7 @@ use hickory_proto::rr::{Name, RData, RecordType};
 
 use super::error::DnsError;
 use super::exchange::{DNS_PORT, address_of, ask};
-use super::zone::{Zone, is_answer, zone_at};
+use super::zone::{Zone, code_name, is_answer, zone_at};
 
 /// Name servers of one zone that are asked. Zones have 2 to 13.
 const NAME_SERVERS: usize = 16;
@@ -48,8 +48,8 @@ impl Witness {
             match ask(*server, name, RecordType::TXT, self.recursion).await {
                 Ok(answer) if is_answer(&answer) => return Ok(txt_in(&answer)),
                 Ok(answer) => {
-                    let reason = format!("it answers {}", answer.response_code);
-                    last = Some(DnsError::Unreachable { server: *server, reason });
+                    let (code, what) = (code_name(answer.response_code), name.to_ascii());
+                    last = Some(DnsError::Failing { server: *server, code, what });
                 }
                 Err(error) => last = Some(error),
             }

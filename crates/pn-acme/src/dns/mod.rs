@@ -23,7 +23,7 @@ mod tests;
 
 pub use error::DnsError;
 pub use exec::Exec;
-pub use httpreq::{HttpClient, HttpReq, JsonPost};
+pub use httpreq::{HookAnswer, HttpClient, HttpReq, JsonPost};
 pub use presenter::{DnsPresenter, RawChallenge, TxtRecord};
 pub use solver::DnsSolver;
 pub use update::Rfc2136;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hickory_proto::rr::Name;
 use pn_model::acme::Propagation;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::error::DnsError;
 use super::lookup::{Lookup, Witness};
@@ -15,6 +15,8 @@ use super::zone::absolute;
 
 /// Shortest pause between two rounds, whatever is configured.
 const PAUSE_MIN: Duration = Duration::from_millis(20);
+/// Shortest that one is waited for, however little time is left.
+const LOOK_MIN: Duration = Duration::from_secs(2);
 
 /// Waits for all of them at the same time.
 pub(super) async fn wait_for(
@@ -35,7 +37,8 @@ async fn wait_for_one(lookup: &Lookup, settings: &Propagation, record: &TxtRecor
     let start = Instant::now();
     let mut missing = Missing::Unknown(String::new());
     loop {
-        missing = missing.look(lookup, &name, &record.value).await;
+        let left = settings.timeout.saturating_sub(start.elapsed()).max(LOOK_MIN);
+        missing = missing.look(lookup, &name, &record.value, left).await;
         if missing.is_none() {
             return Ok(());
         }
@@ -56,15 +59,17 @@ enum Missing {
 }
 
 impl Missing {
-    async fn look(self, lookup: &Lookup, name: &Name, value: &str) -> Self {
+    /// Nobody is waited for longer than `left`.
+    async fn look(self, lookup: &Lookup, name: &Name, value: &str, left: Duration) -> Self {
         let witnesses = match self {
             Self::At(missing) => missing.into_iter().map(|(witness, _)| witness).collect(),
-            Self::Unknown(_) => match lookup.witnesses(name).await {
-                Ok(witnesses) => witnesses,
-                Err(error) => return Self::Unknown(error.to_string()),
+            Self::Unknown(_) => match timeout(left, lookup.witnesses(name)).await {
+                Ok(Ok(witnesses)) => witnesses,
+                Ok(Err(error)) => return Self::Unknown(error.to_string()),
+                Err(_) => return Self::Unknown(format!("nobody told its name servers within {left:?}")),
             },
         };
-        let looks = witnesses.into_iter().map(|witness| look_at(witness, name, value));
+        let looks = witnesses.into_iter().map(|witness| look_at(witness, name, value, left));
         Self::At(join_all(looks).await.into_iter().flatten().collect())
     }
 
@@ -86,12 +91,13 @@ impl std::fmt::Display for Missing {
 }
 
 /// `None`: it sees the value.
-async fn look_at(witness: Witness, name: &Name, value: &str) -> Option<(Witness, String)> {
-    let seen = match witness.txt(name).await {
-        Ok(values) if values.iter().any(|each| each == value) => return None,
-        Ok(values) if values.is_empty() => "has no such record".to_owned(),
-        Ok(values) => format!("has {} other value(s) there", values.len()),
-        Err(error) => format!("cannot be asked ({error})"),
+async fn look_at(witness: Witness, name: &Name, value: &str, left: Duration) -> Option<(Witness, String)> {
+    let seen = match timeout(left, witness.txt(name)).await {
+        Ok(Ok(values)) if values.iter().any(|each| each == value) => return None,
+        Ok(Ok(values)) if values.is_empty() => "has no such record".to_owned(),
+        Ok(Ok(values)) => format!("has {} other value(s) there", values.len()),
+        Ok(Err(error)) => format!("cannot be asked ({error})"),
+        Err(_) => format!("did not answer within {left:?}"),
     };
     Some((witness, seen))
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use pn_model::acme::{ChallengeKind, DnsProvider, DnsSettings, Propagation};
 use pn_model::{IssuerName, Secret};
 
+use tokio::time::timeout;
+
 use super::delegation::target;
 use super::error::DnsError;
 use super::exec::Exec;
@@ -37,6 +39,10 @@ pub struct DnsSolver {
 
 /// Longest that an order lasts beside the wait for its records.
 const ORDER: Time = 3600;
+/// Longest that the records of an order are made for: it may have a hundred, and a program may take minutes for each.
+const MAKING: Duration = Duration::from_secs(1800);
+/// Longest that records are removed for; what stays goes later. A CA's answer waits for it.
+const REMOVING: Duration = Duration::from_secs(300);
 
 impl DnsSolver {
     /// With the provider of an issuer's configuration. `client` serves `httpreq`; `storage` keeps what is to be removed.
@@ -67,7 +73,11 @@ impl DnsSolver {
     /// Makes the records of these challenges and waits until they are seen. After an error none of those of dns-01 is
     /// left. Challenges of other kinds are passed over. `now`: seconds since 1970.
     pub async fn present(&self, challenges: &[Challenge], now: Time) -> Result<(), DnsError> {
-        self.sweep(now).await?;
+        // What hangs keeps no order from its turn.
+        match timeout(REMOVING, self.sweep(now)).await {
+            Ok(swept) => swept?,
+            Err(_) => tracing::warn!("not all TXT records of orders that are over were removed in time"),
+        }
         let result = self.try_present(challenges, now).await;
         if result.is_err()
             && let Err(error) = self.withdraw(challenges).await
@@ -80,6 +90,11 @@ impl DnsSolver {
     /// Removes the records of these challenges by their values, whichever process made them. Those of dns-persist-01
     /// stay. Tries each, and returns the first error; what is left then is removed with a later order.
     pub async fn withdraw(&self, challenges: &[Challenge]) -> Result<(), DnsError> {
+        let removed = timeout(REMOVING, self.withdraw_each(challenges)).await;
+        removed.unwrap_or(Err(DnsError::Slow { what: "removed", waited: REMOVING }))
+    }
+
+    async fn withdraw_each(&self, challenges: &[Challenge]) -> Result<(), DnsError> {
         let mut result = Ok(());
         for challenge in of_kind(challenges, ChallengeKind::Dns01) {
             let removed = match self.journal.find(challenge).await {
@@ -93,6 +108,12 @@ impl DnsSolver {
     }
 
     async fn try_present(&self, challenges: &[Challenge], now: Time) -> Result<(), DnsError> {
+        let made = timeout(MAKING, self.make(challenges, now)).await;
+        let records = made.unwrap_or(Err(DnsError::Slow { what: "made", waited: MAKING }))?;
+        if records.is_empty() { Ok(()) } else { wait_for(&self.lookup, &self.propagation, &records).await }
+    }
+
+    async fn make(&self, challenges: &[Challenge], now: Time) -> Result<Vec<TxtRecord>, DnsError> {
         let mut records = Vec::new();
         for challenge in of_kind(challenges, ChallengeKind::Dns01) {
             records.push(self.add(challenge, now).await?);
@@ -100,7 +121,7 @@ impl DnsSolver {
         for challenge in of_kind(challenges, ChallengeKind::DnsPersist01) {
             records.extend(self.persist(challenge, now).await?);
         }
-        if records.is_empty() { Ok(()) } else { wait_for(&self.lookup, &self.propagation, &records).await }
+        Ok(records)
     }
 
     async fn add(&self, challenge: &Challenge, now: Time) -> Result<TxtRecord, DnsError> {

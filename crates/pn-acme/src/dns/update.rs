@@ -15,7 +15,7 @@ use pn_model::acme::{Tsig, TsigAlgorithm as Algorithm};
 use super::error::DnsError;
 use super::exchange::{address_of, decode, send};
 use super::presenter::{Change, DnsPresenter, TxtRecord};
-use super::zone::{absolute, zone_at};
+use super::zone::{absolute, code_name, zone_at};
 use crate::storage::BoxFuture;
 
 /// Seconds that the clocks of both sides may differ by (RFC 8945 section 10).
@@ -144,7 +144,7 @@ impl Refusal {
             Self::Code(ResponseCode::ServFail) => format!(
                 "SERVFAIL; its log says why: often it may not write the folder of the zone {zone}, where the journal goes"
             ),
-            Self::Code(code) => format!("it answers {code}; its log says why"),
+            Self::Code(code) => format!("it answers {}; its log says why", code_name(*code)),
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) async fn zone_at(
     name: &Name,
     recursion: bool,
 ) -> Result<Option<Zone>, DnsError> {
-    let mut at = name.clone();
+    let (mut at, mut failing) = (name.clone(), None);
     for _ in 0..STEPS {
         if at.is_root() {
             break;
@@ -36,9 +36,16 @@ pub(super) async fn zone_at(
         if let Some(apex) = apex_in(&answer, name) {
             return Ok(Some(Zone { apex, server, authoritative: answer.authoritative }));
         }
+        failing = failing.or_else(|| Some(answer.response_code).filter(|code| !denies(*code)));
         at = at.base_name();
     }
-    Ok(None)
+    match failing {
+        Some(code) => {
+            let (code, what) = (code_name(code), format!("the zone of {}", name.to_ascii()));
+            Err(DnsError::Failing { server, code, what })
+        }
+        None => Ok(None),
+    }
 }
 
 /// A name of a configuration or a challenge, absolute and in lower case.
@@ -51,6 +58,26 @@ pub(super) fn absolute(name: &str) -> Result<Name, DnsError> {
 /// Whether a server answered at all: it has the name, or it denies it.
 pub(super) fn is_answer(message: &Message) -> bool {
     matches!(message.response_code, ResponseCode::NoError | ResponseCode::NXDomain)
+}
+
+/// Whether it says by this that it has no such zone.
+fn denies(code: ResponseCode) -> bool {
+    use ResponseCode::{NXDomain, NoError, NotAuth, Refused};
+    matches!(code, NoError | NXDomain | Refused | NotAuth)
+}
+
+/// As BIND and `dig` write it (RFC 6895 section 2.3).
+pub(super) fn code_name(code: ResponseCode) -> String {
+    let name = match code {
+        ResponseCode::FormErr => "FORMERR",
+        ResponseCode::ServFail => "SERVFAIL",
+        ResponseCode::NXDomain => "NXDOMAIN",
+        ResponseCode::NotImp => "NOTIMP",
+        ResponseCode::Refused => "REFUSED",
+        ResponseCode::NotAuth => "NOTAUTH",
+        other => return format!("\"{other}\""),
+    };
+    name.to_owned()
 }
 
 fn apex_in(answer: &Message, name: &Name) -> Option<Name> {

@@ -4,9 +4,9 @@ use super::presenters::Presenter;
 use super::transport::{Outgoing, Transport};
 use super::wanted::Around;
 use crate::acme::Challenge;
-use crate::dns::{DnsError, DnsSolver, HttpClient, JsonPost};
+use crate::dns::{DnsError, DnsSolver, HookAnswer, HttpClient, JsonPost};
 use crate::storage::{BoxFuture, Clock};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use pn_model::acme::{AcmeIssuer, ChallengeKind, DnsProvider};
 use pn_model::{IssuerName, NodePath};
 use std::fmt;
@@ -63,13 +63,16 @@ impl Presenter for DnsChallenges {
 }
 
 impl HttpClient for Transport {
-    fn post<'a>(&'a self, request: JsonPost<'a>) -> BoxFuture<'a, Result<(u16, Vec<u8>), String>> {
+    fn post<'a>(&'a self, request: JsonPost<'a>) -> BoxFuture<'a, Result<HookAnswer, String>> {
         Box::pin(async move {
             let mut fields = vec![(CONTENT_TYPE, "application/json")];
             fields.extend(request.authorization.map(|value| (AUTHORIZATION, value)));
             let body = Some(request.body.to_owned());
             let sent = Outgoing::new(hyper::Method::POST, request.url, body, fields)?;
-            self.exchange(&sent).await.map(|answer| (answer.status, answer.body))
+            let answer = self.exchange(&sent).await?;
+            let location = answer.headers.into_iter().find(|(name, _)| name == LOCATION.as_str());
+            let location = location.map(|(_, value)| value);
+            Ok(HookAnswer { status: answer.status, location, body: answer.body })
         })
     }
 }

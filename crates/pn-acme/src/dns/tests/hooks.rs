@@ -6,7 +6,7 @@ use std::path::Path;
 use bytes::Bytes;
 use pn_testkit::{Folder, Origin, Session, request};
 
-use super::super::{DnsError, Exec, HttpClient, HttpReq, JsonPost, RawChallenge};
+use super::super::{DnsError, Exec, HookAnswer, HttpClient, HttpReq, JsonPost, RawChallenge};
 use super::*;
 use crate::storage::BoxFuture;
 
@@ -76,12 +76,20 @@ fn a_program_inherits_nothing_and_reads_nothing() {
 fn what_a_failing_program_said_is_in_the_error() {
     let folder = Folder::new();
     let program =
-        script(&folder, "echo to stdout; yes filler | head -c 100000; echo no such zone >&2; exit 3");
+        script(&folder, "echo to stdout; yes filler | head -c 8000000; echo no such zone >&2; exit 3");
     let error = run(Exec::new(program, Vec::new(), false).append(&raw_record())).unwrap_err().to_string();
     for each in ["hook", "add", FQDN, "exit status: 3", "no such zone"] {
         assert!(error.contains(each), "{each:?} in {error}");
     }
     assert!(error.len() < 10_000, "{}", error.len());
+}
+
+#[test]
+fn a_program_that_is_killed_is_told_from_one_that_fails() {
+    let folder = Folder::new();
+    let program = script(&folder, "kill -KILL $$");
+    let error = run(Exec::new(program, Vec::new(), false).append(&raw_record())).unwrap_err().to_string();
+    assert!(error.contains("signal: 9") && error.contains("printed nothing"), "{error}");
 }
 
 #[test]
@@ -122,7 +130,7 @@ fn programs_that_cannot_be_run_are_named() {
 struct Client(SocketAddr);
 
 impl HttpClient for Client {
-    fn post<'a>(&'a self, post: JsonPost<'a>) -> BoxFuture<'a, Result<(u16, Vec<u8>), String>> {
+    fn post<'a>(&'a self, post: JsonPost<'a>) -> BoxFuture<'a, Result<HookAnswer, String>> {
         let (_, path) = post.url.trim_start_matches("http://").split_once('/').unwrap();
         let mut request = request("POST", "hook.test", &format!("/{path}"));
         let headers = request.headers_mut();
@@ -137,7 +145,8 @@ impl HttpClient for Client {
         Box::pin(async move {
             let call = move || Session::http1(address).try_send(request);
             let reply = tokio::task::spawn_blocking(call).await.unwrap()?;
-            Ok((reply.status, reply.body.to_vec()))
+            let location = reply.headers.get("location").map(|value| value.to_str().unwrap().to_owned());
+            Ok(HookAnswer { status: reply.status, location, body: reply.body.to_vec() })
         })
     }
 }
@@ -199,4 +208,19 @@ fn what_a_service_answers_is_in_the_error() {
         assert!(error.contains(expected) && error.contains("/present"), "{error}");
         assert!(!format!("{error} {presenter:?}").contains("cret"), "{error} {presenter:?}");
     }
+}
+
+#[test]
+fn a_service_that_leads_elsewhere_has_done_nothing() {
+    let moved = |_: &http::Request<Bytes>| {
+        let response =
+            http::Response::builder().status(302).header("location", "https://other.test/dns/present");
+        response.body(Bytes::new()).ok()
+    };
+    let origin = Origin::setup().answer(moved).http1();
+    let error = run(httpreq(&origin, "/dns", false, false).append(&raw_record())).unwrap_err().to_string();
+    for each in ["it answers 302: https://other.test/dns/present", "let `url` name the place itself"] {
+        assert!(error.contains(each), "{each:?} in {error}");
+    }
+    assert_eq!(origin.requests().len(), 1);
 }

@@ -1,6 +1,7 @@
 //! The DNS challenges against a real BIND, a real program and a real HTTP service.
 
 mod hooks;
+mod hostile;
 mod solving;
 mod updates;
 

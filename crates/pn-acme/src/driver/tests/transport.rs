@@ -5,7 +5,8 @@ use crate::driver::Transport;
 use hyper::{Response, StatusCode};
 use pn_model::NodePath;
 use pn_model::site::PemSource;
-use pn_testkit::{Authority, Origin};
+use pn_testkit::{Authority, Origin, RawOrigin};
+use std::time::Duration;
 
 fn get(url: String) -> HttpRequest {
     HttpRequest {
@@ -59,6 +60,26 @@ fn requests_follow_each_other_on_one_verified_connection() {
     assert!(!seen[0].has_header("content-type"));
     assert_eq!((seen[2].header("content-type"), &seen[2].body[..]), ("application/jose+json", &b"{}"[..]));
     assert_eq!(origin.connections(), 1);
+}
+
+/// Time leaps once the other side has the request.
+#[test]
+fn what_never_answers_is_given_up_after_a_minute() {
+    let origin = RawOrigin::start(|wire| {
+        wire.read_head()?;
+        wire.stall()
+    });
+    let transport = transport(&[PemSource::File(Authority::new().root())]);
+    let leap = async {
+        while !origin.all_received().ends_with("\r\n\r\n") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::pause();
+    };
+    let request = get(format!("http://{}/present", origin.addr()));
+    let (answer, ()) = runtime().block_on(async { tokio::join!(transport.send(&request), leap) });
+    let error = answer.unwrap_err().to_string();
+    assert!(error.contains(&origin.addr().to_string()) && error.contains("no answer within 60s"), "{error}");
 }
 
 #[test]
