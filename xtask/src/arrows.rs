@@ -104,7 +104,7 @@ pub(crate) fn run() -> Result<()> {
     let mut faults: Vec<String> = each.collect();
     let exists = |name: &str| members.iter().any(|package| package.name == name);
     for (package, never) in NEVER_LINKED.iter().filter(|(package, _)| exists(package)) {
-        faults.extend(linked_faults(package, never, &normal_closure(package)?));
+        faults.extend(linked_faults(package, never, &normal_closure(package, "")?));
     }
     if faults.is_empty() {
         return Ok(());

@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     ("clippy", clippy),
     // They compare docs/reference with the code, too.
     ("tests", || suite::rooms(&[])),
+    ("DNS providers", dns_providers),
     ("documentation tests", suite::documentation),
     ("end-to-end tests", || suite::end_to_end(&[])),
     ("instructions", bench::gate),
@@ -62,6 +63,13 @@ fn passes((name, step): &Step) -> bool {
         Err(error) => println!("--- {name}: FAILED after {seconds:.0} s: {error:#}"),
     }
     result.is_ok()
+}
+
+/// What the feature `dns-providers` adds, which no other step builds.
+fn dns_providers() -> Result<()> {
+    let arguments = [&["clippy", "--quiet"], suite::DNS_PROVIDERS, &["--", "-D", "warnings"]].concat();
+    run_command(&mut cargo(&arguments), 15 * MINUTE)?;
+    suite::dns_providers()
 }
 
 fn clippy() -> Result<()> {

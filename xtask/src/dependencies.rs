@@ -11,6 +11,8 @@ use crate::process::{MINUTE, cargo, cargo_has, root, run as run_command};
 
 /// One TLS stack and one HTTP stack: two versions of one of these in the binary are two stacks.
 const SINGLE: &[&str] = &["rustls", "tokio-rustls", "aws-lc-rs", "hyper", "h2", "http", "tokio", "bytes"];
+/// Of the binary that brings the APIs of DNS providers, and so a second HTTP client; no other build has that.
+const PROVIDERS: (&str, &str) = ("dns-providers", "reqwest");
 
 #[derive(Deserialize)]
 struct Deny {
@@ -43,7 +45,16 @@ pub(crate) fn run() -> Result<()> {
     let uses = uses()?;
     let mut faults = banned(&uses, &deny.bans.deny);
     faults.extend(unlicensed(&uses, &deny.licenses.allow));
-    faults.extend(doubled(&normal_closure("proxy-now")?));
+    let (feature, client) = PROVIDERS;
+    let plain = normal_closure("proxy-now", "")?;
+    faults.extend(
+        plain
+            .iter()
+            .filter(|each| each.name == client)
+            .map(|_| format!("proxy-now links {client} without the feature {feature}")),
+    );
+    faults.extend(doubled(&plain));
+    faults.extend(doubled(&normal_closure("proxy-now", feature)?));
     if !faults.is_empty() {
         bail!("foreign crates that deny.toml does not allow:\n  {}", faults.join("\n  "));
     }

@@ -1,4 +1,5 @@
-//! The generated part of the documentation: docs/reference, and docs/conformance.md. Who owns the facts writes them: a
+//! The generated part of the documentation: docs/reference, docs/conformance.md, and the table
+//! of DNS providers. Who owns the facts writes them: a
 //! test of theirs compares what is committed with what the code says, and writes it when asked to.
 
 use std::fs;
@@ -6,6 +7,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use crate::process::{MINUTE, cargo, root, run as run_command};
+use crate::suite;
 
 /// A test that owns a page, and the variable that it takes as the order to write.
 struct Page {
@@ -34,6 +36,7 @@ fn pages() -> Result<Vec<Page>> {
         .into_iter()
         .map(|package| page(format!("--package {package} --test reference"), "UPDATE_REFERENCE"))
         .collect();
+    pages.push(page(suite::DNS_PROVIDERS.join(" "), "UPDATE_REFERENCE"));
     let list = "--package proxy-now-e2e --test conformance the_list_is_that_of_the_tables";
     pages.push(page(list.to_owned(), "UPDATE_CONFORMANCE"));
     Ok(pages)
@@ -60,10 +63,11 @@ mod tests {
     fn every_page_has_a_test_that_takes_the_order() {
         let orders: Vec<_> =
             pages().unwrap().iter().map(|page| (page.arguments.join(" "), page.order)).collect();
-        assert_eq!(orders.len(), 2, "{orders:?}");
+        assert_eq!(orders.len(), 3, "{orders:?}");
         for (file, order) in [
             ("crates/pn-config/tests/reference.rs", orders[0].1),
-            ("e2e/tests/conformance/list.rs", orders[1].1),
+            ("crates/pn-acme/tests/dns_providers.rs", orders[1].1),
+            ("e2e/tests/conformance/list.rs", orders[2].1),
         ] {
             assert!(
                 fs::read_to_string(root().join(file)).unwrap().contains(order),

@@ -6,6 +6,9 @@ use serde::Deserialize;
 
 use crate::process::{capture, cargo};
 
+/// How `cargo tree` writes what is parsed here.
+const FORM: [&str; 2] = ["--prefix=depth", "--format=\t{p}\t{l}"];
+
 /// A crate of the workspace.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Package {
@@ -51,16 +54,17 @@ pub(crate) struct Use {
     pub(crate) used: Crate,
 }
 
-/// Every use of one crate by another when the whole workspace is built; what only its tests use is left out.
+/// Every use of one crate by another when the whole workspace is built with all features; what only its tests use is
+/// left out.
 pub(crate) fn uses() -> Result<Vec<Use>> {
-    let arguments = ["tree", "--workspace", "--edges=normal,build", "--prefix=depth", "--format=\t{p}\t{l}"];
-    Ok(parse_tree(&capture(&mut cargo(&arguments))?))
+    let arguments = ["tree", "--workspace", "--all-features", "--edges=normal,build"];
+    Ok(parse_tree(&capture(cargo(&arguments).args(FORM))?))
 }
 
-/// All that a crate links in, built alone: the workspace's other crates add no features.
-pub(crate) fn normal_closure(package: &str) -> Result<Vec<Crate>> {
-    let arguments = ["tree", "--package", package, "--edges=normal", "--prefix=depth", "--format=\t{p}\t{l}"];
-    let text = capture(&mut cargo(&arguments))?;
+/// All that a crate links in, built alone with these features: the workspace's other crates add none.
+pub(crate) fn normal_closure(package: &str, features: &str) -> Result<Vec<Crate>> {
+    let arguments = ["tree", "--package", package, "--features", features, "--edges=normal"];
+    let text = capture(cargo(&arguments).args(FORM))?;
     let mut found: Vec<Crate> = text.lines().filter_map(parse_line).map(|(_, each)| each).collect();
     found.sort();
     found.dedup();

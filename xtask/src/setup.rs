@@ -21,6 +21,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     ("named", "bind9"),
     ("pebble", "pebble"),
+    // It brings the server, too.
+    ("pdns_server", "pdns-backend-lmdb"),
     ("faketime", "faketime"),
     ("setpriv", "util-linux"),
     // `bench gate` counts instructions with it.

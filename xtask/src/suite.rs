@@ -13,6 +13,12 @@ const E2E: &str = "proxy-now-e2e";
 /// Builds are part of it, from an empty target folder on two cores.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
+/// The tests that need the feature `dns-providers`, and what they are built with. The whole workspace is named, so that
+/// its crates' dependencies have the features that they have elsewhere, and are not built again; only what the one
+/// target needs is built.
+pub(crate) const DNS_PROVIDERS: &[&str] =
+    &["--workspace", "--features", "proxy-now/dns-providers", "--test", "dns_providers"];
+
 pub(crate) fn all(with_e2e: bool, filter: &[String]) -> Result<()> {
     rooms(filter)?;
     if filter.is_empty() {
@@ -25,6 +31,10 @@ pub(crate) fn all(with_e2e: bool, filter: &[String]) -> Result<()> {
 pub(crate) fn rooms(filter: &[String]) -> Result<()> {
     let targets = ["--lib", "--bins", "--tests", "--examples"];
     run(runner(filter).args(["--workspace", "--exclude", E2E]).args(targets), LIMIT)
+}
+
+pub(crate) fn dns_providers() -> Result<()> {
+    run(runner(&[]).args(DNS_PROVIDERS), LIMIT)
 }
 
 /// The examples in documentation comments; nextest does not run them.

@@ -2,6 +2,8 @@
 //! (draft-ietf-acme-dns-persist). Here: how TXT records get into a zone and out of it, where they belong, and whether
 //! they can be seen. When that is done, and for which names, is decided elsewhere.
 
+#[cfg(any(feature = "dns-providers", test))]
+mod cover;
 mod delegation;
 mod error;
 mod exchange;
@@ -24,6 +26,8 @@ mod tests;
 pub use error::DnsError;
 pub use exec::Exec;
 pub use httpreq::{HookAnswer, HttpClient, HttpReq, JsonPost};
+#[cfg(feature = "dns-providers")]
+pub use library::{PROVIDERS, Provider};
 pub use presenter::{DnsPresenter, RawChallenge, TxtRecord};
 pub use solver::DnsSolver;
 pub use update::Rfc2136;

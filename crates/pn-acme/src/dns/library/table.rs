@@ -25,7 +25,8 @@ macro_rules! by_keys {
     };
 }
 
-pub(super) const PROVIDERS: &[Provider] = &[
+/// All of them, in order.
+pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "alidns",
         needs: &["access-key", "secret-key"],
