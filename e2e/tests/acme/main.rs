@@ -18,6 +18,7 @@ mod operator;
 mod other_proxies;
 mod outages;
 mod place;
+mod providers;
 mod renewal_info;
 mod sharing;
 mod waiting;

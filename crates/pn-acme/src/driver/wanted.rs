@@ -7,7 +7,7 @@ use super::presenters::{Presenter, Presenters};
 use super::run::Wire;
 use super::transport::Transport;
 use crate::life::{CertificateId, Demand, OpenIssuer, demands, open_issuers};
-use crate::storage::{Clock, Storage};
+use crate::storage::{Clock, MemoryStore, Storage, system_clock};
 use pn_model::acme::AcmeIssuer;
 use pn_model::tls::IssuerKind;
 use pn_model::{IssuerName, Model, NodePath};
@@ -81,6 +81,14 @@ impl Wanted {
             return Err(errors);
         }
         Ok(Self { demands, issuers: Arc::new(issuers), open: Arc::new(rules) })
+    }
+
+    /// What would keep a model from running, with nothing begun: nobody is asked, and nothing is written.
+    pub fn faults(model: &Model) -> Vec<Unusable> {
+        let clock = system_clock();
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStore::new("check", Arc::clone(&clock)));
+        let around = Around { local: Presenters::default(), storage, clock };
+        Self::of(model, &Self::default(), &around).err().unwrap_or_default()
     }
 
     /// Certificates that are wanted as before, but with another kind of key or another profile.

@@ -4,6 +4,7 @@ use super::rehearsal;
 use crate::cli::{Check, Format};
 use crate::{inputs, output, serve};
 use anyhow::Result;
+use pn_acme::driver::Wanted;
 use pn_config::{Diagnostic, Disk, Label, LoadOptions, Loaded, Severity, Span};
 use pn_core::StateRegistry;
 use pn_model::service::Builtin;
@@ -36,7 +37,7 @@ pub(super) fn check(options: &Check) -> Result<ExitCode> {
     Ok(if passes { ExitCode::SUCCESS } else { output::FAILED.into() })
 }
 
-/// What only shows when the graph and its TLS are built.
+/// What only shows when the graph, its TLS and its issuers are built.
 fn later_stages(loaded: &mut Loaded, model: &Model, offline: bool) {
     // The two that show a process are there when there is one.
     let none = || Arc::new(pn_proxy::Ping::default());
@@ -57,6 +58,9 @@ fn later_stages(loaded: &mut Loaded, model: &Model, offline: bool) {
     }
     if offline {
         return;
+    }
+    for fault in Wanted::faults(model) {
+        report(loaded, Severity::Error, "acme", fault.message, None, &fault.at);
     }
     match TlsTable::build_model(model, &Arc::new(CertificateStore::new())) {
         Ok(table) => {
