@@ -20,6 +20,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("openssl", "openssl"),
     ("ip", "iproute2"),
     ("named", "bind9"),
+    ("nsupdate", "bind9-dnsutils"),
+    ("dig", "bind9-dnsutils"),
     ("pebble", "pebble"),
     // It brings the server, too.
     ("pdns_server", "pdns-backend-lmdb"),

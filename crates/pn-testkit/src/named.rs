@@ -1,6 +1,7 @@
 //! A real BIND as a name server whose zones take dynamic updates.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::folder::Folder;
@@ -13,7 +14,7 @@ use crate::wait::PATIENCE;
 pub struct Named {
     peer: Peer,
     address: SocketAddr,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Named {
@@ -71,11 +72,15 @@ impl Named {
             secret = Self::SECRET,
         );
         let file = folder.write("named.conf", text);
+        folder.write(
+            "key",
+            format!("key \"{}\" {{ algorithm hmac-sha256; secret \"{}\"; }};\n", Self::KEY, Self::SECRET),
+        );
         let mut command = Command::new(find_program("named"));
         let peer = Peer::start("named", command.args(["-4", "-n", "1", "-g", "-c"]).arg(file));
         peer.wait_for_log(" running\n");
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        Self { peer, address, _folder: folder }
+        Self { peer, address, folder }
     }
 
     pub fn addr(&self) -> SocketAddr {
@@ -100,6 +105,35 @@ impl Named {
         socket.recv(&mut answer).unwrap_or_else(|error| panic!("no answer: {error}; {:?}", self.peer));
         // RFC 1035 section 4.1.1: ANCOUNT.
         u16::from_be_bytes([answer[6], answer[7]])
+    }
+
+    /// All records of a zone but its SOA, each as in a zone file, sorted.
+    #[track_caller]
+    pub fn records(&self, zone: &str) -> Vec<String> {
+        let port = self.address.port().to_string();
+        let mut dig = Command::new(find_program("dig"));
+        dig.args(["@127.0.0.1", "-p", &port, zone, "AXFR", "+noall", "+answer"]);
+        let told = Peer::run("dig", &dig, PATIENCE).expect_success();
+        let lines = told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        let mut records: Vec<String> = lines.filter(|line| !line.contains(" IN SOA ")).collect();
+        records.sort();
+        records
+    }
+
+    /// Has BIND's own client change a record; what it says where that is refused. `change`: as in `nsupdate`, such as
+    /// `update add NAME 5 TXT VALUE`.
+    pub fn update(&self, change: &str) -> Result<(), String> {
+        let orders = format!("server 127.0.0.1 {}\n{change}\nsend\n", self.address.port());
+        let folder = Folder::new();
+        let mut nsupdate = Command::new(find_program("nsupdate"));
+        nsupdate.arg("-k").arg(self.key_file()).arg(folder.write("orders", orders));
+        let done = Peer::run("nsupdate", &nsupdate, PATIENCE);
+        if done.status.success() { Ok(()) } else { Err(done.stderr) }
+    }
+
+    /// Holds the key, as `nsupdate -k` takes it.
+    pub fn key_file(&self) -> PathBuf {
+        self.folder.join("key")
     }
 
     pub fn peer(&self) -> &Peer {
