@@ -188,7 +188,8 @@ fn a_running_process_takes_over_what_is_imported() {
     let config = config("challenges = [\"http-01\"]");
     let proxy = new.setup(&pebble.directory(), pebble.authority()).start(&config);
     proxy.peer().wait_for_log("certificate not obtained");
-    assert_eq!(show(&proxy, HOST)["state"], "missing");
+    // The log line comes before what the books say of it.
+    wait_until("the failure to be shown", || show(&proxy, HOST)["state"] == "missing");
     assert_eq!(proxy.metrics().value("tls_certs_missing", &[]), 1.0);
     let told = certs(&proxy, &["import", "traefik", &out, &format!("--directory={}", pebble.directory())]);
     let told = told.expect_success();
