@@ -69,6 +69,11 @@ impl MemoryStore {
         Self { owner: owner.to_owned(), ..self.clone() }
     }
 
+    /// The same store, seen by another node whose clock may be wrong.
+    pub fn node_with_clock(&self, owner: &str, clock: Clock) -> Self {
+        Self { owner: owner.to_owned(), clock, ..self.clone() }
+    }
+
     /// What goes wrong from now on, for all nodes: asked before each operation, with the key, prefix or lock.
     pub fn set_faults(&self, faults: impl FnMut(Operation, &str) -> Fault + Send + 'static) {
         self.with(|shared| shared.faults = Some(Box::new(faults)));

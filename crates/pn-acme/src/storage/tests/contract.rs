@@ -2,6 +2,7 @@
 
 use super::TestClock;
 use crate::storage::{Expected, FileStore, Key, MemoryStore, Storage, StorageError, VALUE_BYTES};
+use std::path::Path;
 use std::time::Duration;
 
 const NOW: u64 = 1_700_000_000;
@@ -165,4 +166,46 @@ async fn an_owner_that_lost_its_lock_cannot_write() {
         assert_eq!(rig.one.load(&a).await.unwrap().unwrap().value, b"two");
         rig.two.delete(&a, Expected::Any, Some(&lease)).await.unwrap();
     }
+}
+
+/// Two hosts: the second one's clock is wrong. Within a lock's time nothing comes of it; beyond that it takes the lock
+/// over, and the first is refused at its next write.
+#[tokio::test]
+async fn clocks_that_differ_never_let_two_write() {
+    for (wrong_by, taken_over) in [
+        (0, false),
+        (20, false),
+        (29, false),
+        (30, true),
+        (3_600, true),
+        (-30, false),
+        (-31, true),
+        (-3_600, true),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        for (one, two) in hosts(dir.path(), wrong_by) {
+            let a = key("certificates/ca/a");
+            let first = one.lock("a", TTL).await.unwrap().unwrap();
+            let second = two.lock("a", TTL).await.unwrap();
+            assert_eq!(second.is_some(), taken_over, "{wrong_by}");
+            let saved = one.save(&a, b"one", Expected::Any, Some(&first)).await;
+            assert_eq!(saved.is_err(), taken_over, "{wrong_by}");
+            let renewed = one.renew(&first).await;
+            assert_eq!(renewed.is_err(), taken_over, "{wrong_by}");
+            if let Some(second) = second {
+                assert!(matches!(saved, Err(StorageError::Lost(_))), "{wrong_by}");
+                two.save(&a, b"two", Expected::Any, Some(&second)).await.unwrap();
+                assert_eq!(one.load(&a).await.unwrap().unwrap().value, b"two");
+            }
+        }
+    }
+}
+
+/// The same store, seen by two hosts.
+fn hosts(dir: &Path, wrong_by: i64) -> Vec<(Box<dyn Storage>, Box<dyn Storage>)> {
+    let (right, wrong) = (TestClock::at(NOW), TestClock::at(NOW.saturating_add_signed(wrong_by)));
+    let memory = MemoryStore::new("one", right.clock());
+    let two = memory.node_with_clock("two", wrong.clock());
+    let open = |clock: &TestClock| FileStore::with_clock(dir, clock.clock()).unwrap();
+    vec![(Box::new(memory), Box::new(two)), (Box::new(open(&right)), Box::new(open(&wrong)))]
 }
