@@ -31,6 +31,7 @@ mod wire;
 pub use account::{Deactivate, Register, Registered, Rollover, UpdateContact};
 pub use certificate::CertId;
 pub use csr::CertificateKey;
+pub(crate) use fault::shown;
 pub use fault::{AcmeFault, FaultKind, Problem, Subproblem};
 pub use jws::{AccountKey, KeyError};
 pub use machine::{
@@ -42,4 +43,5 @@ pub use pn_model::acme::{ChallengeKind, KeyType};
 pub use procedure::Procedure;
 pub use renewal::{RenewalInfo, RenewalWindow, RevocationReason, Revoke};
 pub use session::Session;
+pub(crate) use url::check_url;
 pub use wire::{Directory, Meta};

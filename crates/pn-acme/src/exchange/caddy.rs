@@ -7,20 +7,23 @@
 //!
 //! Files are a map here, from their path with `/` to what they hold.
 
-use super::material::{Certificates, account_key, certificate, expiry_note};
+use super::material::{self, Certificates, certificate, end, expiry_note};
 use super::{Bundle, BundleIssuer, ExchangeError, Note, directory_of_account};
 use crate::Time;
-use crate::records::{AccountRecord, CertificateRecord, Upkeep};
+use crate::records::{AccountRecord, CertificateRecord};
 use pn_model::acme::DIRECTORIES;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// By path below the data directory.
 pub type CaddyFiles = BTreeMap<String, Vec<u8>>;
 
+/// A file's name has 255 bytes at most on every usual file system, `.json` among them.
+const FILE_NAME: usize = 250;
 /// Issuers of Caddy that speak no ACME: its own CA.
 const INTERNAL: &str = "local";
 
@@ -74,8 +77,15 @@ pub fn export_caddy(bundle: &Bundle) -> (CaddyFiles, Vec<Note>) {
             files.extend(account_files(&folder, account));
         }
         let account = issuer.accounts.first().map(|account| account.url.clone()).unwrap_or_default();
-        for certificate in &issuer.certificates {
+        // Of several for one name, that of the fewest names has the place, then the one that is valid longest.
+        let mut certificates: Vec<_> = issuer.certificates.iter().collect();
+        certificates.sort_by_key(|record| (Reverse(record.names.len()), end(record)));
+        for certificate in &certificates {
             files.extend(certificate_files(&folder, directory, &account, certificate));
+        }
+        for certificate in certificates.into_iter().filter(|record| !has_place(&files, &folder, record)) {
+            let message = "it is left out, as Caddy keeps one certificate for a name, under a name that a file can have";
+            notes.push(Note { place: certificate.names.join(", "), message: message.into() });
         }
     }
     (files, notes)
@@ -163,16 +173,7 @@ fn account(json: &[u8], key: &[u8], now: Time) -> Result<AccountRecord, String> 
     let contact = body.get("contact").and_then(|list| list.get(0)).and_then(Value::as_str);
     let email = contact.and_then(|contact| contact.strip_prefix("mailto:")).map(str::to_owned);
     let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| "it has no key")?;
-    Ok(AccountRecord {
-        directory: String::new(),
-        url,
-        email,
-        key_pem: account_key(&key)?,
-        registered_at: now,
-        body: Value::Object(body),
-        upkeep: Upkeep::default(),
-        unknown: Map::new(),
-    })
+    material::account(url, email, &key, Value::Object(body), now)
 }
 
 fn account_files(folder: &str, account: &AccountRecord) -> [(String, Vec<u8>); 2] {
@@ -203,16 +204,26 @@ fn certificate_files(
     let issuer_data = Some(IssuerData { ca: directory.to_owned(), account: account.to_owned() });
     let meta = Meta { sans: record.names.clone(), issuer_data };
     let meta = serde_json::to_vec_pretty(&meta).unwrap_or_default();
-    let files = |name: &String| {
-        let name = safe(name);
-        let stem = format!("certificates/{folder}/{name}/{name}");
+    let files = |stem: String| {
         [
             (format!("{stem}.crt"), record.chain_pem.clone().into_bytes()),
             (format!("{stem}.key"), record.key_pem.expose().into()),
             (format!("{stem}.json"), meta.clone()),
         ]
     };
-    record.names.iter().filter(|name| safe(name).contains(char::is_alphanumeric)).flat_map(files).collect()
+    stems(folder, record).flat_map(files).collect()
+}
+
+/// What its files are called, without their endings.
+fn stems(folder: &str, record: &CertificateRecord) -> impl Iterator<Item = String> {
+    let names = record.names.iter().map(|name| safe(name));
+    let names = names.filter(|name| name.len() <= FILE_NAME && name.contains(char::is_alphanumeric));
+    names.map(move |name| format!("certificates/{folder}/{name}/{name}"))
+}
+
+fn has_place(files: &CaddyFiles, folder: &str, record: &CertificateRecord) -> bool {
+    let chain = |stem: String| files.get(&format!("{stem}.crt"));
+    stems(folder, record).filter_map(chain).any(|chain| *chain == record.chain_pem.as_bytes())
 }
 
 /// The folder of a CA: host and path of its directory's URL, joined by hyphens.

@@ -1,12 +1,13 @@
 //! Keys and certificates as other programs leave them: read, checked against each other, and written in one form.
 
 use crate::Time;
-use crate::acme::{AccountKey, pem};
-use crate::records::{CertificateRecord, Source};
-use crate::storage::certificate_id;
+use crate::acme::{AccountKey, check_url, pem};
+use crate::records::{AccountRecord, CertificateRecord, Source, Upkeep};
+use crate::storage::{VALUE_BYTES, certificate_id};
 use pn_model::Secret;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use x509_parser::asn1_rs::{Any, FromDer, OctetString, Oid, Sequence};
@@ -16,6 +17,15 @@ use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
 
 /// Of one chain; those of public CAs have two or three.
 const CHAIN: usize = 10;
+/// A certificate, its chain and its key in PEM: half of what a store takes as a value.
+const CERTIFICATE_BYTES: usize = VALUE_BYTES / 2;
+/// What a CA said of an account.
+const BODY_BYTES: usize = 64 << 10;
+/// RFC 5321 section 4.5.3.1: 64 of a mailbox, 255 of a domain.
+const EMAIL_BYTES: usize = 320;
+/// RFC 1035 section 2.3.4.
+const NAME_BYTES: usize = 253;
+const LABEL_BYTES: usize = 63;
 const DAY: u64 = 86_400;
 
 /// Certificates of one issuer, one for a set of names.
@@ -53,6 +63,9 @@ impl Certificates {
 /// A chain and its key. The reason when they cannot be read or do not belong together. `first` is the name for people,
 /// if the certificate has it.
 pub(super) fn certificate(chain: &[u8], key: &[u8], first: &str) -> Result<CertificateRecord, String> {
+    if chain.len() + key.len() > CERTIFICATE_BYTES {
+        return Err(format!("it is above {CERTIFICATE_BYTES} bytes; no certificate is that large"));
+    }
     let chain: Vec<_> = CertificateDer::pem_slice_iter(chain)
         .take(CHAIN + 1)
         .collect::<Result<_, _>>()
@@ -65,6 +78,9 @@ pub(super) fn certificate(chain: &[u8], key: &[u8], first: &str) -> Result<Certi
     let names = names_of(&leaf, first);
     if names.is_empty() {
         return Err("its certificate is for no name".into());
+    }
+    if let Some(name) = names.iter().find(|name| !is_name(name)) {
+        return Err(format!("its certificate is for `{name}`, which no site could be called"));
     }
     let obtained_at = u64::try_from(leaf.validity().not_before.timestamp()).unwrap_or(0);
     let chain_pem = chain.iter().map(|certificate| pem::encode("CERTIFICATE", certificate)).collect();
@@ -100,10 +116,33 @@ pub(super) fn expiry_note(record: &CertificateRecord, now: Time) -> Option<Strin
     Some(format!("it expired {days} days ago; it is taken along, and renewed as soon as a site asks for it"))
 }
 
-/// The key of an account, if accounts can have it.
-pub(super) fn account_key(key: &PrivateKeyDer<'_>) -> Result<Secret, String> {
+/// An account of a CA that is still to be said. The reason if it could not be used.
+pub(super) fn account(
+    url: String,
+    email: Option<String>,
+    key: &PrivateKeyDer<'_>,
+    body: Value,
+    now: Time,
+) -> Result<AccountRecord, String> {
     AccountKey::from_der(key.secret_der()).map_err(|error| format!("its key {error}"))?;
-    Ok(key_pem(key))
+    // Whether it has to be https is known with the CA.
+    check_url(&url, "http://").map_err(|_| format!("`{url}` is no URL of an account"))?;
+    if email.as_deref().is_some_and(|email| !is_address(email)) {
+        return Err("its address is none".into());
+    }
+    if body.to_string().len() > BODY_BYTES {
+        return Err(format!("what its CA said of it is above {BODY_BYTES} bytes"));
+    }
+    Ok(AccountRecord {
+        directory: String::new(),
+        url,
+        email,
+        key_pem: key_pem(key),
+        registered_at: now,
+        body,
+        upkeep: Upkeep::default(),
+        unknown: serde_json::Map::new(),
+    })
 }
 
 /// PKCS#1 of an RSA key in PEM; `None` for keys of another kind.
@@ -113,6 +152,20 @@ pub(super) fn rsa_der(key_pem: &Secret) -> Option<Vec<u8>> {
         PrivateKeyDer::Pkcs8(key) => rsa_in_pkcs8(key.secret_pkcs8_der()),
         _ => None,
     }
+}
+
+/// A host, also with a wildcard as its first label, or an address.
+fn is_name(name: &str) -> bool {
+    let label = |label: &str| {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (1..=LABEL_BYTES).contains(&label.len()) && label.bytes().all(known)
+    };
+    let host = name.strip_prefix("*.").unwrap_or(name);
+    name.parse::<IpAddr>().is_ok() || (name.len() <= NAME_BYTES && host.split('.').all(label))
+}
+
+fn is_address(email: &str) -> bool {
+    email.len() <= EMAIL_BYTES && !email.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
 fn key_pem(key: &PrivateKeyDer<'_>) -> Secret {

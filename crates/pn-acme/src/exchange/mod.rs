@@ -13,14 +13,16 @@ mod traefik;
 mod tests;
 
 pub use caddy::{CaddyFiles, export_caddy, import_caddy};
-pub use files::{read_caddy, read_pem, read_traefik, write_caddy, write_traefik};
+pub use files::{exposed, read_caddy, read_pem, read_traefik, write_caddy, write_traefik};
 pub use pem::{export_pem, import_pem};
 pub use store::Report;
 pub use traefik::{export_traefik, import_traefik};
 
+use crate::acme::shown;
 use crate::records::{AccountRecord, CertificateRecord};
-use crate::storage::{Ca, StorageError};
+use crate::storage::{Ca, Key, StorageError};
 use pn_model::acme::DIRECTORIES;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -53,7 +55,7 @@ pub struct Note {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
-    #[error("`{}` cannot be read or written: {source}", path.display())]
+    #[error("`{}` cannot be read or written", path.display())]
     File { path: PathBuf, source: std::io::Error },
     #[error("permissions {mode:o} for `{}` are too open: it holds private keys; run `chmod 600` on it", path.display())]
     TooOpen { path: PathBuf, mode: u32 },
@@ -85,6 +87,28 @@ impl Bundle {
         true
     }
 
+    /// Where several issuers have an account of one CA and address, as two resolvers of Traefik may, the first one's is
+    /// used for all. To be called when every directory is known.
+    pub fn drop_twins(&mut self) {
+        let mut seen: BTreeMap<Key, String> = BTreeMap::new();
+        let mut notes = Vec::new();
+        for issuer in &mut self.issuers {
+            issuer.accounts.retain(|account| {
+                let first = seen.entry(account.key()).or_insert_with(|| account.url.clone());
+                let is_first = *first == account.url;
+                if !is_first {
+                    let message = format!(
+                        "its account {} is left out: {first} is of the same CA and address",
+                        account.url
+                    );
+                    notes.push(Note { place: issuer.name.clone(), message });
+                }
+                is_first
+            });
+        }
+        self.notes.append(&mut notes);
+    }
+
     /// Names of the issuers of which the CA is not known.
     pub fn without_directory(&self) -> Vec<String> {
         let unknown = self.issuers.iter().filter(|issuer| issuer.directory.is_none());
@@ -110,7 +134,8 @@ impl BundleIssuer {
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
+        // Both may quote what somebody else wrote.
+        write!(f, "{}: {}", shown(&self.place), shown(&self.message))
     }
 }
 

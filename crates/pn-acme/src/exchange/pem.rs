@@ -21,11 +21,17 @@ pub fn import_pem(chain: &[u8], key: &[u8], now: Time) -> Result<Bundle, Exchang
     Ok(bundle)
 }
 
-/// By the name of the file: `ID.crt` holds the chain, `ID.key` the key.
+/// By the name of the file: `ID.crt` holds the chain, `ID.key` the key. A second one for the same names, of another CA,
+/// has the CA in its files' names.
 pub fn export_pem(bundle: &Bundle) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
-    for record in bundle.issuers.iter().flat_map(|issuer| &issuer.certificates) {
-        let id = certificate_id(&record.names);
+    let all =
+        bundle.issuers.iter().flat_map(|issuer| issuer.certificates.iter().map(move |one| (issuer, one)));
+    for (issuer, record) in all {
+        let mut id = certificate_id(&record.names);
+        if files.contains_key(&format!("{id}.crt")) {
+            id = format!("{id}-{}", issuer.name);
+        }
         files.insert(format!("{id}.crt"), record.chain_pem.clone().into_bytes());
         files.insert(format!("{id}.key"), record.key_pem.expose().as_bytes().to_vec());
     }

@@ -1,26 +1,29 @@
 //! Traefik's `acme.json`, of versions 2 and 3: an object by resolver, each with one account and its certificates. The
 //! account's key is PKCS#1 in base64, certificates and their keys are PEM in base64.
 
-use super::material::{Certificates, account_key, certificate, expiry_note, rsa_der};
+use super::material::{Certificates, account, certificate, expiry_note, rsa_der};
 use super::{Bundle, BundleIssuer, ExchangeError, Note, directory_of_account};
 use crate::Time;
-use crate::records::{AccountRecord, CertificateRecord, Upkeep};
+use crate::acme::shown;
+use crate::records::{AccountRecord, CertificateRecord};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rustls_pki_types::PrivateKeyDer;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// By resolver.
-type File = BTreeMap<String, Option<Resolver>>;
+/// By name.
+type Resolvers<T> = BTreeMap<String, T>;
 
+/// What is in it may be anything yet, so that one certificate that is damaged does not keep the others out.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Resolver {
-    account: Option<Account>,
+struct Resolver<A = Value, C = Value> {
+    account: Option<A>,
     #[serde(default)]
-    certificates: Option<Vec<Certificate>>,
+    certificates: Option<Vec<C>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,15 +76,19 @@ pub fn import_traefik(bytes: &[u8], now: Time) -> Result<Bundle, ExchangeError> 
     if is_of_one(bytes) {
         return Err(ExchangeError::TraefikOne);
     }
-    let file: File =
-        serde_json::from_slice(bytes).map_err(|error| ExchangeError::NotTraefik(error.to_string()))?;
+    let not_traefik = |error: serde_json::Error| ExchangeError::NotTraefik(error.to_string());
+    let file: Resolvers<Value> = serde_json::from_slice(bytes).map_err(not_traefik)?;
+    let file = file.into_iter().map(|(name, resolver)| (shown(&name), serde_json::from_value(resolver)));
+    let mut file: Vec<(String, Result<Option<Resolver>, _>)> = file.collect();
+    // Something else altogether.
+    if let Some(at) = file.iter().position(|(_, resolver)| resolver.is_err())
+        && file.iter().all(|(_, resolver)| resolver.is_err())
+        && let (_, Err(error)) = file.swap_remove(at)
+    {
+        return Err(not_traefik(error));
+    }
     for (name, resolver) in file {
-        let issuer = resolver.map(|resolver| resolver.import(&name, now, &mut bundle));
-        let issuer = issuer.filter(|issuer| !(issuer.accounts.is_empty() && issuer.certificates.is_empty()));
-        match issuer {
-            Some(issuer) => bundle.issuers.push(issuer),
-            None => bundle.note(name, "there is nothing in it to take along"),
-        }
+        bundle.take(name, resolver, now);
     }
     Ok(bundle)
 }
@@ -89,9 +96,9 @@ pub fn import_traefik(bytes: &[u8], now: Time) -> Result<Bundle, ExchangeError> 
 /// A file that Traefik reads, with what it cannot be told. Issuers are its resolvers.
 pub fn export_traefik(bundle: &Bundle) -> (Vec<u8>, Vec<Note>) {
     let mut notes = Vec::new();
-    let mut file = File::new();
+    let mut file = Resolvers::new();
     for issuer in &bundle.issuers {
-        file.insert(issuer.name.clone(), Some(Resolver::export(issuer, &mut notes)));
+        file.insert(issuer.name.clone(), Resolver::export(issuer, &mut notes));
     }
     // Text, numbers and lists: nothing in it can fail.
     (serde_json::to_vec_pretty(&file).unwrap_or_default(), notes)
@@ -102,9 +109,34 @@ fn is_of_one(bytes: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct One {
         #[serde(rename = "Account")]
-        account: BTreeMap<String, Value>,
+        account: Option<BTreeMap<String, IgnoredAny>>,
+        #[serde(rename = "Certificates")]
+        certificates: Option<Vec<IgnoredAny>>,
+        #[serde(rename = "HTTPChallenges")]
+        challenges: Option<IgnoredAny>,
+        /// Before 1.4 the account was the file itself.
+        #[serde(rename = "DomainsCertificate")]
+        domains: Option<IgnoredAny>,
     }
-    serde_json::from_slice::<One>(bytes).is_ok_and(|one| one.account.contains_key("PrivateKey"))
+    serde_json::from_slice::<One>(bytes).is_ok_and(|one| {
+        let account = one.account.is_some_and(|account| account.contains_key("PrivateKey"));
+        account || one.certificates.is_some() || one.challenges.is_some() || one.domains.is_some()
+    })
+}
+
+// === impl Bundle ===
+
+impl Bundle {
+    fn take(&mut self, name: String, resolver: serde_json::Result<Option<Resolver>>, now: Time) {
+        let issuer = match resolver {
+            Err(error) => return self.note(name, format!("it is left out: {error}")),
+            Ok(resolver) => resolver.map(|resolver| resolver.import(&name, now, self)),
+        };
+        match issuer.filter(|issuer| !(issuer.accounts.is_empty() && issuer.certificates.is_empty())) {
+            Some(issuer) => self.issuers.push(issuer),
+            None => self.note(name, "there is nothing in it to take along"),
+        }
+    }
 }
 
 // === impl Resolver ===
@@ -112,7 +144,7 @@ fn is_of_one(bytes: &[u8]) -> bool {
 impl Resolver {
     fn import(self, name: &str, now: Time, bundle: &mut Bundle) -> BundleIssuer {
         let mut issuer = BundleIssuer { name: name.to_owned(), ..BundleIssuer::default() };
-        match self.account.map(|account| account.import(now)) {
+        match self.account.map(|account| Account::import(account, now)) {
             None => bundle.note(name, "it has no account; one is registered with the first order"),
             Some(Err(reason)) => {
                 bundle.note(name, format!("its account is left out, and a new one registered: {reason}"));
@@ -124,8 +156,9 @@ impl Resolver {
         }
         let mut certificates = Certificates::default();
         for certificate in self.certificates.into_iter().flatten() {
-            let place = format!("{name}, {}", certificate.domain.main);
-            match certificate.import() {
+            let main = certificate["domain"]["main"].as_str().unwrap_or("a certificate");
+            let place = format!("{name}, {main}");
+            match Certificate::import(certificate) {
                 Err(reason) => bundle.note(place, format!("it is left out: {reason}")),
                 Ok(record) => {
                     expiry_note(&record, now).into_iter().for_each(|message| bundle.note(&*place, message));
@@ -141,7 +174,9 @@ impl Resolver {
         }
         issuer
     }
+}
 
+impl Resolver<Account, Certificate> {
     fn export(issuer: &BundleIssuer, notes: &mut Vec<Note>) -> Self {
         let mut note = |message: String| notes.push(Note { place: issuer.name.clone(), message });
         let mut accounts = issuer.accounts.iter().filter_map(|account| {
@@ -166,21 +201,14 @@ impl Resolver {
 // === impl Account ===
 
 impl Account {
-    fn import(self, now: Time) -> Result<AccountRecord, String> {
-        let registration = self.registration.filter(|registration| !registration.uri.is_empty());
+    fn import(found: Value, now: Time) -> Result<AccountRecord, String> {
+        let found: Self = serde_json::from_value(found).map_err(|error| error.to_string())?;
+        let registration = found.registration.filter(|registration| !registration.uri.is_empty());
         let registration = registration.ok_or("it was never registered")?;
-        let der = BASE64.decode(self.private_key.unwrap_or_default()).map_err(|_| "its key is no base64")?;
+        let der = BASE64.decode(found.private_key.unwrap_or_default()).map_err(|_| "its key is no base64")?;
         let key = PrivateKeyDer::try_from(der).map_err(|_| "it has no key")?;
-        Ok(AccountRecord {
-            directory: String::new(),
-            url: registration.uri,
-            email: Some(self.email).filter(|email| !email.is_empty()),
-            key_pem: account_key(&key)?,
-            registered_at: now,
-            body: registration.body,
-            upkeep: Upkeep::default(),
-            unknown: Map::new(),
-        })
+        let email = Some(found.email).filter(|email| !email.is_empty());
+        account(registration.uri, email, &key, registration.body, now)
     }
 
     fn export(record: &AccountRecord) -> Option<Self> {
@@ -195,12 +223,13 @@ impl Account {
 // === impl Certificate ===
 
 impl Certificate {
-    fn import(self) -> Result<CertificateRecord, String> {
+    fn import(found: Value) -> Result<CertificateRecord, String> {
+        let found: Self = serde_json::from_value(found).map_err(|error| error.to_string())?;
         let bytes = |text: Option<String>| BASE64.decode(text.unwrap_or_default());
-        let (Ok(chain), Ok(key)) = (bytes(self.certificate), bytes(self.key)) else {
+        let (Ok(chain), Ok(key)) = (bytes(found.certificate), bytes(found.key)) else {
             return Err("its certificate or key is no base64".into());
         };
-        certificate(&chain, &key, &self.domain.main)
+        certificate(&chain, &key, &found.domain.main)
     }
 
     fn export(record: &CertificateRecord) -> Self {

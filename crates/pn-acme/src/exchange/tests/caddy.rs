@@ -5,6 +5,7 @@ use crate::acme::KeyType;
 use crate::exchange::{
     Bundle, CaddyFiles, ExchangeError, export_caddy, import_caddy, read_caddy, write_caddy,
 };
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 const FOLDER: &str = "ca.test-8443-acme-local-directory";
 const DIRECTORY: &str = "https://ca.test:8443/acme/local/directory";
@@ -134,7 +135,69 @@ fn folders_are_read_and_written() {
     let (written, _) = export_caddy(&import_caddy(&folder(), NOW).unwrap());
     write_caddy(dir.path(), &written).unwrap();
     std::fs::write(dir.path().join("last_clean.json"), "{}").unwrap();
-    assert_eq!(read_caddy(dir.path()).unwrap(), written);
+    assert_eq!(read_caddy(dir.path()).unwrap(), (written.clone(), Vec::new()));
     write_caddy(dir.path(), &written).unwrap();
-    assert_eq!(read_caddy(&dir.path().join("nothing")).unwrap(), CaddyFiles::new());
+    assert_eq!(read_caddy(&dir.path().join("nothing")).unwrap(), Default::default());
+}
+
+#[test]
+fn a_hostile_folder_is_an_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let (written, _) = export_caddy(&import_caddy(&folder(), NOW).unwrap());
+    write_caddy(dir.path(), &written).unwrap();
+    let place = dir.path().join(format!("certificates/{FOLDER}/a.test"));
+    let key = place.join("a.test.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    symlink("nowhere", place.join("link.crt")).unwrap();
+    // Round and round, with two ways at each turn.
+    symlink("..", place.join("up")).unwrap();
+    symlink("..", dir.path().join(format!("certificates/{FOLDER}/up"))).unwrap();
+    std::fs::File::create(place.join("large.json")).unwrap().set_len(1 << 30).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(place.join("pipe.crt")).status().unwrap();
+    assert!(made.success());
+    let (files, told) = read_caddy(dir.path()).unwrap();
+    let told: String = told.iter().map(|note| format!("{note}\n")).collect();
+    for (place, message) in [
+        ("a.test/link.crt", "No such file"),
+        ("a.test/pipe.crt", "no regular file"),
+        ("a.test/large.json", "is above 1048576 bytes"),
+        ("a.test/a.test.key", "others may read"),
+    ] {
+        assert!(told.lines().any(|line| line.contains(place) && line.contains(message)), "{place}: {told}");
+    }
+    let bundle = import_caddy(&files, NOW).unwrap();
+    assert_eq!(bundle.issuers[0].certificates.len(), 2);
+}
+
+#[test]
+fn what_lies_in_the_way_of_a_file_is_not_written_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = dir.path().join("other");
+    std::fs::write(&other, "theirs").unwrap();
+    symlink(&other, dir.path().join("a.crt.proxy-now.tmp")).unwrap();
+    let files = CaddyFiles::from([("a.crt".to_owned(), b"ours".to_vec())]);
+    write_caddy(dir.path(), &files).unwrap();
+    assert_eq!(std::fs::read(&other).unwrap(), b"theirs");
+    assert_eq!(std::fs::read(dir.path().join("a.crt")).unwrap(), b"ours");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn of_several_for_one_name_one_is_written_and_the_other_told() {
+    let mut files = CaddyFiles::new();
+    let meta = format!("{{\"issuer_data\":{{\"ca\":\"{DIRECTORY}\"}}}}");
+    let (alone, both) = (made(&["a.test"], 30), made(&["a.test", "b.test"], 60));
+    certificate(&mut files, FOLDER, "a.test", &alone, &meta);
+    certificate(&mut files, FOLDER, "b.test", &both, &meta);
+    let labels = ["a".repeat(62), "b".repeat(62), "c".repeat(62), "d".repeat(60), "e".into()].join(".");
+    certificate(&mut files, FOLDER, "long", &made(&[&labels], 60), &meta);
+    let bundle = import_caddy(&files, NOW).unwrap();
+    assert_eq!(bundle.issuers[0].certificates.len(), 3, "{}", notes(&bundle));
+    let (written, told) = export_caddy(&bundle);
+    for (name, made) in [("a.test", &alone), ("b.test", &both)] {
+        let chain = String::from_utf8(written[&format!("certificates/{FOLDER}/{name}/{name}.crt")].clone());
+        assert_eq!(chain.unwrap(), made.chain.replace("\r\n", "\n"), "{name}");
+    }
+    let [note] = told.as_slice() else { panic!("{told:?}") };
+    assert!(note.place == labels && note.message.contains("it is left out"), "{note}");
 }

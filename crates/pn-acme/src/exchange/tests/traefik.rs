@@ -132,13 +132,136 @@ fn what_cannot_be_taken_along_is_told() {
 
 #[test]
 fn a_file_of_another_kind_is_refused() {
-    let one = r#"{ "Account": { "Email": "x", "PrivateKey": "AA==" }, "Certificates": [] }"#;
-    let refused = import_traefik(one.as_bytes(), NOW).unwrap_err();
-    assert!(matches!(refused, ExchangeError::TraefikOne), "{refused}");
-    for bytes in ["[]", "{", "{\"le\": 7}", "-----BEGIN CERTIFICATE-----", "{\"le\":{\"Certificates\":{}}}"] {
+    for one in [
+        r#"{ "Account": { "Email": "x", "PrivateKey": "AA==" }, "Certificates": [] }"#,
+        r#"{ "Account": null, "Certificates": [{ "Domain": { "Main": "x" } }], "HTTPChallenges": {} }"#,
+        r#"{ "Account": null, "Certificates": null, "HTTPChallenges": {}, "TLSChallenges": {} }"#,
+        r#"{ "Email": "x", "Registration": {}, "PrivateKey": "AA==", "DomainsCertificate": { "Certs": [] } }"#,
+    ] {
+        let refused = import_traefik(one.as_bytes(), NOW).unwrap_err();
+        assert!(matches!(refused, ExchangeError::TraefikOne), "{one}: {refused}");
+    }
+    let deep = format!("{{\"le\":{}", "[".repeat(100_000));
+    for bytes in
+        ["[]", "{", "{\"le\": 7}", "-----BEGIN CERTIFICATE-----", "{\"le\":{\"Certificates\":{}}}", &deep]
+    {
         let refused = import_traefik(bytes.as_bytes(), NOW).unwrap_err().to_string();
         assert!(refused.starts_with("this is no acme.json of Traefik 2 or 3"), "{refused}");
     }
+}
+
+fn good(name: &str) -> Value {
+    certificate(name, &Value::Null, &made(&[name], 60))
+}
+
+/// What is told of this account and certificate, and how many certificates of their resolver are taken. There is a good
+/// one beside them, and one in a resolver beside theirs.
+fn beside_good_ones(account: &Value, certificate: &Value) -> (String, usize) {
+    let bundle = import(&json!({
+        "one": { "Account": null, "Certificates": [good("a.example")] },
+        "two": { "Account": account, "Certificates": [certificate, good("b.example")], "More": 1 },
+        "three": { "Certificates": 5 },
+    }));
+    let all = notes(&bundle);
+    assert!(all.contains("three: it is left out: invalid type") && !all.contains('\u{1b}'), "{all}");
+    let [one, two] = bundle.issuers.as_slice() else { panic!("{all}") };
+    assert_eq!((&*one.name, &*two.name, one.certificates.len()), ("one", "two", 1), "{all}");
+    (all, two.certificates.len())
+}
+
+#[test]
+fn what_is_broken_keeps_nothing_else_out() {
+    let rsa = rsa_der(&Secret::new(account_pem(KeyType::Rsa2048))).unwrap();
+    let with_body = |body: &str| {
+        let mut account = account("https://x/1", &rsa);
+        account["Registration"]["body"] = body.into();
+        account
+    };
+    let with_email = |email: &str| {
+        let mut account = account("https://x/1", &rsa);
+        account["Email"] = email.into();
+        account
+    };
+    let mut truncated = good("t.example");
+    let cut: String = truncated["certificate"].as_str().unwrap().chars().take(101).collect();
+    truncated["certificate"] = cut.into();
+    let large = Made { chain: "x".repeat(600_000), key: String::new() };
+    let large = certificate("l.example", &Value::Null, &large);
+    let mut unknown = good("u.example");
+    unknown["something"] = json!({ "new": [1, 2] });
+    let mut typed = good("y.example");
+    typed["domain"] = json!({ "main": 5 });
+    for (account, certificate, told, taken) in [
+        (Value::Null, truncated, "two, t.example: it is left out: its certificate or key is no base64", 1),
+        (Value::Null, large, "two, l.example: it is left out: it is above 524288 bytes", 1),
+        (Value::Null, unknown, "", 2),
+        (Value::Null, typed, "two, a certificate: it is left out: invalid type: integer `5`", 1),
+        (Value::Null, json!(7), "two, a certificate: it is left out: invalid type", 1),
+        (account("file:///etc/passwd", &rsa), good("g"), "`file:///etc/passwd` is no URL of an account", 2),
+        (account("https://x/\u{1b}[31m", &rsa), good("g"), "is no URL of an account", 2),
+        (with_body(&"x".repeat(100_000)), good("g"), "is above 65536 bytes", 2),
+        (with_email(&"x".repeat(400)), good("g"), "and a new one registered: its address is none", 2),
+        (with_email("a\nb@example"), good("g"), "its address is none", 2),
+        (json!({ "Email": 5 }), good("g"), "two: its account is left out, and a new one registered", 2),
+        (json!("x"), good("g"), "two: its account is left out, and a new one registered", 2),
+    ] {
+        let (all, count) = beside_good_ones(&account, &certificate);
+        assert!(all.contains(told), "{told}: {all}");
+        assert_eq!(count, taken, "{told}: {all}");
+    }
+}
+
+#[test]
+fn names_that_no_site_could_have_are_left_out() {
+    for (name, taken) in [
+        ("UPPER.Example", true),
+        ("*.w.example", true),
+        ("_s.example", true),
+        ("localhost", true),
+        ("../etc/passwd", false),
+        ("a b.example", false),
+        ("a..example", false),
+        ("a.*.example", false),
+        ("*.*.example", false),
+        ("*", false),
+        ("a.example.", false),
+        ("a\0.example", false),
+        ("\u{1b}[31m.example", false),
+        (&format!("{}.example", "a".repeat(64)), false),
+        (&"a.".repeat(127), false),
+    ] {
+        let mut one = good(name);
+        one["domain"] = json!({});
+        let (all, count) = beside_good_ones(&Value::Null, &one);
+        assert_eq!(count, 1 + usize::from(taken), "{name}: {all}");
+        assert_eq!(all.contains("which no site could be called"), !taken, "{name}: {all}");
+    }
+}
+
+/// Traefik has an account for each resolver, we one for each CA and address.
+#[test]
+fn of_two_accounts_of_one_ca_and_address_one_is_used() {
+    let rsa = rsa_der(&Secret::new(account_pem(KeyType::Rsa2048))).unwrap();
+    let one = |name: &str, url: &str| {
+        let made = made(&[name], 60);
+        json!({ "Account": account(url, &rsa), "Certificates": [certificate(name, &Value::Null, &made)] })
+    };
+    let second = "https://acme-v02.api.letsencrypt.org/acme/acct/2";
+    let mut bundle = import(&json!({
+        "le-dns": one("a.example", LETS_ENCRYPT_ACCOUNT),
+        "le-http": one("b.example", second),
+        "same": one("c.example", LETS_ENCRYPT_ACCOUNT),
+        "inside": one("d.example", "https://ca.inside/1"),
+    }));
+    assert!(bundle.set_directory("inside", "https://ca.inside/dir"));
+    bundle.drop_twins();
+    let told = format!(
+        "le-http: its account {second} is left out: {LETS_ENCRYPT_ACCOUNT} is of the same CA and address\n"
+    );
+    assert_eq!(notes(&bundle), told);
+    let accounts: Vec<_> =
+        bundle.issuers.iter().map(|issuer| (&*issuer.name, issuer.accounts.len())).collect();
+    assert_eq!(accounts, [("inside", 1), ("le-dns", 1), ("le-http", 0), ("same", 1)]);
 }
 
 #[test]

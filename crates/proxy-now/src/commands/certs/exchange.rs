@@ -49,6 +49,7 @@ pub(super) fn import(options: &Import) -> Result<ExitCode> {
     let (path, running) = store_of(&common.store)?;
     let served = running.then(|| served(&common.store.admin.address)).transpose()?.unwrap_or_default();
     settle_directories(&mut bundle, &common.directory, &served)?;
+    bundle.drop_twins();
     let report = block_on(async { bundle.store(&FileStore::open(&path)?, common.replace).await })?
         .with_context(|| format!("nothing or not all was stored in `{}`", path.display()))?;
     tell(bundle.notes.iter().map(ToString::to_string));
@@ -100,11 +101,18 @@ fn read(from: &ImportFrom) -> Result<Bundle> {
     let now = system_clock()();
     Ok(match from {
         ImportFrom::Traefik(from) => exchange::import_traefik(&exchange::read_traefik(&from.file)?, now)?,
-        ImportFrom::Caddy(from) => exchange::import_caddy(&exchange::read_caddy(&from.folder)?, now)?,
+        ImportFrom::Caddy(from) => {
+            let (files, notes) = exchange::read_caddy(&from.folder)?;
+            let mut bundle = exchange::import_caddy(&files, now)?;
+            bundle.notes.extend(notes);
+            bundle
+        }
         ImportFrom::Pem(from) => {
             let (chain, key) = (exchange::read_pem(&from.cert)?, exchange::read_pem(&from.key)?);
-            exchange::import_pem(&chain, &key, now)
-                .with_context(|| format!("`{}` and `{}`", from.cert.display(), from.key.display()))?
+            let mut bundle = exchange::import_pem(&chain, &key, now)
+                .with_context(|| format!("`{}` and `{}`", from.cert.display(), from.key.display()))?;
+            bundle.notes.extend(exchange::exposed(&from.key));
+            bundle
         }
     })
 }
