@@ -64,8 +64,11 @@ impl Process for Nothing {
         }
     }
 
-    fn revoke<'a>(&'a self, id: &'a str, reason: &'a str) -> Revocation<'a> {
+    fn revoke<'a>(&'a self, id: &'a str, serial: Option<&'a str>, reason: &'a str) -> Revocation<'a> {
         let outcome = match (id, reason) {
+            ("c.example-1", "superseded" | "unspecified") if serial.is_none() => {
+                Err(RevokeError::Refused("which one?".to_owned()))
+            }
             ("c.example-1" | "stored-1", "superseded" | "unspecified") => {
                 Ok(Begun { result: "revoked", message: reason.to_owned(), at: None })
             }

@@ -31,6 +31,12 @@ pub enum RevocationRefusal {
     Unknown,
     #[error("the certificate is being worked on, here or by another node; try again in a minute")]
     Busy,
+    /// Somebody else was faster, such as another revocation.
+    #[error(
+        "the certificate with the serial number {meant} was replaced meanwhile by {stored}, so nothing was revoked; \
+         look at it with `certs show`, and ask again if that one is meant"
+    )]
+    Replaced { meant: String, stored: String },
     #[error(
         "it is of `{0}`, and no issuer of the configuration speaks to that; add one that does, then try again"
     )]
@@ -42,6 +48,8 @@ pub enum RevocationRefusal {
 #[derive(Debug)]
 pub(super) struct RevocationOrder {
     pub(super) id: CertificateId,
+    /// The certificate that was looked at; `None`: the one that is stored when the order comes.
+    pub(super) serial: Option<String>,
     pub(super) reason: RevocationReason,
     pub(super) done: oneshot::Sender<Result<Revoked, RevocationRefusal>>,
 }
@@ -50,7 +58,7 @@ pub(super) struct RevocationOrder {
 const TRIES: u32 = 20;
 
 pub(super) async fn obey(cx: &Context, order: RevocationOrder) {
-    let outcome = under_lock(cx, &order.id, order.reason).await;
+    let outcome = under_lock(cx, &order.id, order.serial, order.reason).await;
     cx.planner().touch(&order.id, cx.now());
     // Whoever asked may have given up.
     order.done.send(outcome).unwrap_or_default();
@@ -59,12 +67,17 @@ pub(super) async fn obey(cx: &Context, order: RevocationOrder) {
 async fn under_lock(
     cx: &Context,
     id: &CertificateId,
+    serial: Option<String>,
     reason: RevocationReason,
 ) -> Result<Revoked, RevocationRefusal> {
+    let meant = match serial {
+        Some(serial) => serial,
+        None => find(cx, id).await?.0.info().map_err(RevocationRefusal::Failed)?.serial,
+    };
     let lock = format!("certificate-{id}");
     for _ in 0..TRIES {
         if let Some(lease) = cx.storage.lock(&lock, TTL).await.map_err(failed)? {
-            let outcome = revoke(cx, id, reason, &lease).await;
+            let outcome = revoke(cx, id, &meant, reason, &lease).await;
             cx.storage.unlock(lease).await.map_err(failed)?;
             return outcome;
         }
@@ -76,16 +89,22 @@ async fn under_lock(
 async fn revoke(
     cx: &Context,
     id: &CertificateId,
+    meant: &str,
     reason: RevocationReason,
     lease: &Lease,
 ) -> Result<Revoked, RevocationRefusal> {
     let (mut record, version, wanted) = find(cx, id).await?;
+    let info = record.info().map_err(RevocationRefusal::Failed)?;
+    if info.serial != meant {
+        return Err(RevocationRefusal::Replaced { meant: meant.to_owned(), stored: info.serial });
+    }
     let issuing = issuing(cx, &record.issuer_directory)
         .ok_or_else(|| RevocationRefusal::NoIssuer(record.issuer_directory.clone()))?;
-    let info = record.info().map_err(RevocationRefusal::Failed)?;
-    tell_ca(cx, &record, &issuing, reason)
-        .await
-        .map_err(|fault| RevocationRefusal::Failed(fault.to_string()))?;
+    match tell_ca(cx, &record, &issuing, reason).await {
+        // Asked before, and the answer was lost.
+        Err(fault) if is(&fault, "alreadyRevoked") => {}
+        outcome => outcome.map_err(|fault| RevocationRefusal::Failed(fault.to_string()))?,
+    }
     tracing::warn!(
         names = record.names.join(", "),
         serial = info.serial,
@@ -155,15 +174,15 @@ async fn tell_ca(
     let session = cx.accounts.session(&who, &*cx.storage, &world).await;
     let session = session.map_err(AcmeFault::internal)?;
     match run(by(None).machine(&session), &world).await {
-        Err(fault) if own.is_some() && (record.source == Source::Imported || is_another_accounts(&fault)) => {
+        Err(fault) if own.is_some() && (record.source == Source::Imported || is(&fault, "unauthorized")) => {
             run(by(own).machine(&session), &world).await
         }
         outcome => outcome,
     }
 }
 
-fn is_another_accounts(fault: &AcmeFault) -> bool {
-    fault.problem.as_ref().is_some_and(|problem| problem.name() == "unauthorized")
+fn is(fault: &AcmeFault, problem: &str) -> bool {
+    fault.problem.as_ref().is_some_and(|told| told.name() == problem)
 }
 
 fn failed(error: StorageError) -> RevocationRefusal {

@@ -156,15 +156,16 @@ impl Driver {
     }
 
     /// Has the CA take a certificate back, also one that is only stored any more. Where it is wanted, another one is
-    /// ordered then.
+    /// ordered then. `serial`: refused if another one is stored by the time that it is its turn.
     pub async fn revoke(
         &self,
         id: CertificateId,
+        serial: Option<String>,
         reason: RevocationReason,
     ) -> Result<Revoked, RevocationRefusal> {
         let (done, outcome) = oneshot::channel();
         let gone = || RevocationRefusal::Failed("nobody looks after certificates any more".to_owned());
-        let order = RevocationOrder { id, reason, done };
+        let order = RevocationOrder { id, serial, reason, done };
         self.orders.send(Command::Revoke(order)).await.map_err(|_| gone())?;
         outcome.await.unwrap_or_else(|_| Err(gone()))
     }

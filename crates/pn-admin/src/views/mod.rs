@@ -48,8 +48,8 @@ pub trait Process: Send + Sync {
     fn renew(&self, id: &str) -> Result<Begun, String>;
 
     /// Has the CA take back the certificate with this id, which may be one that is only stored any more. `reason`: as
-    /// RFC 5280 calls it.
-    fn revoke<'a>(&'a self, id: &'a str, reason: &'a str) -> Revocation<'a>;
+    /// RFC 5280 calls it. `serial`: of the one that was found by that id, in whose place there may be another by now.
+    fn revoke<'a>(&'a self, id: &'a str, serial: Option<&'a str>, reason: &'a str) -> Revocation<'a>;
 
     /// The metrics of the data plane, in Prometheus' text format.
     fn metrics(&self, out: &mut String);

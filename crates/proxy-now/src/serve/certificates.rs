@@ -52,13 +52,19 @@ pub(super) fn renew(driver: Option<&Driver>, id: &str) -> Result<Begun, String> 
     }
 }
 
-pub(super) async fn revoke(driver: Option<&Driver>, id: &str, reason: &str) -> Result<Begun, RevokeError> {
+pub(super) async fn revoke(
+    driver: Option<&Driver>,
+    id: &str,
+    serial: Option<&str>,
+    reason: &str,
+) -> Result<Begun, RevokeError> {
     let reasons = || RevocationReason::ALL.map(RevocationReason::name).join(", ");
     let reason = RevocationReason::of_name(reason).ok_or_else(|| {
         RevokeError::Reason(format!("`{reason}` is no reason; choose one of {}", reasons()))
     })?;
     let none = || RevokeError::Unknown("there is no such certificate in the store".to_owned());
-    let revoked = driver.ok_or_else(none)?.revoke(CertificateId::from_stored(id), reason).await;
+    let (id, serial) = (CertificateId::from_stored(id), serial.map(str::to_owned));
+    let revoked = driver.ok_or_else(none)?.revoke(id, serial, reason).await;
     let revoked = revoked.map_err(|refusal| match refusal {
         RevocationRefusal::Unknown => none(),
         other => RevokeError::Refused(other.to_string()),

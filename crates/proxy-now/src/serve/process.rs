@@ -59,8 +59,8 @@ impl Process for ThisProcess {
         certificates::renew(self.driver.get(), id)
     }
 
-    fn revoke<'a>(&'a self, id: &'a str, reason: &'a str) -> Revocation<'a> {
-        Box::pin(certificates::revoke(self.driver.get(), id, reason))
+    fn revoke<'a>(&'a self, id: &'a str, serial: Option<&'a str>, reason: &'a str) -> Revocation<'a> {
+        Box::pin(certificates::revoke(self.driver.get(), id, serial, reason))
     }
 
     fn metrics(&self, out: &mut String) {

@@ -184,9 +184,25 @@ impl Nodes {
     }
 
     pub(super) async fn revoke(&self, node: usize, name: &str) -> Result<Revoked, RevocationRefusal> {
+        self.revoke_this(node, name, self.serial(node, name)).await
+    }
+
+    /// Of what is served.
+    pub(super) fn serial(&self, node: usize, name: &str) -> Option<String> {
+        let id = CertificateId::of(&[name.to_owned()]);
+        let shown = self.status(node).into_iter().find(|one| one.id == id);
+        shown.and_then(|one| one.served).map(|served| served.serial)
+    }
+
+    pub(super) async fn revoke_this(
+        &self,
+        node: usize,
+        name: &str,
+        serial: Option<String>,
+    ) -> Result<Revoked, RevocationRefusal> {
         let (done, outcome) = oneshot::channel();
         let id = CertificateId::of(&[name.to_owned()]);
-        let order = RevocationOrder { id, reason: RevocationReason::KeyCompromise, done };
+        let order = RevocationOrder { id, serial, reason: RevocationReason::KeyCompromise, done };
         assert!(self.nodes[node].orders.send(Command::Revoke(order)).await.is_ok());
         outcome.await.unwrap()
     }

@@ -31,6 +31,36 @@ async fn a_revoked_certificate_serves_until_another_is_there() {
     nodes.ca.with(|ca| assert_eq!(ca.certificates.len(), 2, "another once"));
 }
 
+/// A second request that waited for its turn while another certificate was ordered for the first.
+#[tokio::test(start_paused = true)]
+async fn what_took_the_place_of_a_revoked_certificate_is_not_revoked_with_it() {
+    let nodes = Nodes::new(24, 1);
+    nodes.want(&["a.test"]).await;
+    nodes.pass(0.01).await;
+    let before = nodes.serial(0, "a.test");
+    let revoked = nodes.revoke(0, "a.test").await.unwrap();
+    assert_eq!(Some(&revoked.serial), before.as_ref());
+    nodes.pass(1.0).await;
+    let told = nodes.revoke_this(0, "a.test", before).await.unwrap_err().to_string();
+    let served = nodes.serial(0, "a.test").unwrap();
+    assert!(told.contains(&revoked.serial) && told.contains(&served), "{told}");
+    let states =
+        nodes.ca.with(|ca| ca.certificates.iter().map(|one| one.revoked.is_some()).collect::<Vec<_>>());
+    assert_eq!(states, [true, false]);
+}
+
+/// As when the answer to the first was lost.
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_the_ca_has_taken_back_already_is_replaced() {
+    let nodes = Nodes::new(25, 1);
+    nodes.want(&["a.test"]).await;
+    nodes.pass(0.01).await;
+    nodes.ca.with(|ca| ca.certificates[0].revoked = Some(KEY_COMPROMISE));
+    assert!(nodes.revoke(0, "a.test").await.unwrap().wanted);
+    nodes.pass(1.0).await;
+    nodes.ca.with(|ca| assert_eq!(ca.certificates.len(), 2));
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_that_is_only_stored_can_be_revoked_too() {
     let nodes = Nodes::new(22, 1);

@@ -42,18 +42,19 @@ pub(super) async fn revoke(
     Path(name): Path<String>,
     Query(why): Query<Why>,
 ) -> Response {
-    let id = match managed(&shared, &name, "revoked") {
-        Ok(one) => one.id,
+    let (id, serial) = match managed(&shared, &name, "revoked") {
+        Ok(one) => (one.id, one.served.map(|served| served.serial)),
         // One that is only stored any more is known by its id alone.
-        Err((StatusCode::NOT_FOUND, _)) => name,
+        Err((StatusCode::NOT_FOUND, _)) => (name, None),
         Err(refusal) => return refusal.into_response(),
     };
     let reason = why.reason.as_deref().unwrap_or("unspecified");
-    let revoked = shared.views.process.revoke(&id, reason).await.map_err(|error| match error {
-        RevokeError::Unknown(told) => (StatusCode::NOT_FOUND, told + "\n"),
-        RevokeError::Reason(told) => (StatusCode::BAD_REQUEST, told + "\n"),
-        RevokeError::Refused(told) => (StatusCode::CONFLICT, told + "\n"),
-    });
+    let revoked =
+        shared.views.process.revoke(&id, serial.as_deref(), reason).await.map_err(|error| match error {
+            RevokeError::Unknown(told) => (StatusCode::NOT_FOUND, told + "\n"),
+            RevokeError::Reason(told) => (StatusCode::BAD_REQUEST, told + "\n"),
+            RevokeError::Refused(told) => (StatusCode::CONFLICT, told + "\n"),
+        });
     answer(StatusCode::OK, revoked.map(|revoked| views::begun(&revoked)))
 }
 
