@@ -73,7 +73,8 @@ impl Process for Nothing {
                 Ok(Begun { result: "revoked", message: reason.to_owned(), at: None })
             }
             ("c.example-1", _) => Err(RevokeError::Reason("no such reason".to_owned())),
-            ("d.example-1", _) => Err(RevokeError::Refused("the CA says no".to_owned())),
+            ("d.example-1", "superseded") => Err(RevokeError::Silent("the CA says nothing".to_owned())),
+            ("d.example-1", _) => Err(RevokeError::Failed("the CA says no".to_owned())),
             _ => Err(RevokeError::Unknown("no such certificate".to_owned())),
         };
         Box::pin(async { outcome })

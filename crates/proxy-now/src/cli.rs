@@ -9,6 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
+/// Where a process is asked when nobody says.
+pub(crate) const ADMIN: &str = "127.0.0.1:8079";
+
 const TEMPLATE: &str = "\
 {about}
 
@@ -49,7 +52,7 @@ Two lines are a configuration (proxy-now.toml):
 
   proxy-now check proxy-now.toml && proxy-now run proxy-now.toml
 
-Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 the running process cannot be reached.";
+Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 the running process does not answer.";
 
 /// A reverse proxy that replaces Traefik and Caddy in front of internal infrastructure: one checked graph, HTTPS by
 /// itself, every change live.
@@ -217,7 +220,7 @@ pub(crate) struct Schema {
 #[derive(Debug, Args)]
 pub(crate) struct Admin {
     /// Its admin address: IP:PORT or unix:/path
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8079", env = "PROXY_NOW_ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", default_value = ADMIN, env = "PROXY_NOW_ADDRESS")]
     pub(crate) address: String,
 }
 

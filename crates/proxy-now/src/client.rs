@@ -1,19 +1,24 @@
 //! Asks a running process by its admin address.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
 
-/// A reload of many sites binds, reads and compiles; longer than this means that nobody answers.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A connection is there at once, or nobody listens.
+const CONNECT: Duration = Duration::from_secs(10);
+/// A reload of many sites binds, reads and compiles, and a CA is waited for; longer than this means that the process
+/// hangs.
+const ANSWER: Duration = Duration::from_secs(60);
 const BODY_BYTES: usize = 64 << 20;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,24 +33,45 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
+/// Why nothing was answered; each has a remedy of its own.
+#[derive(Debug)]
+pub(crate) enum NoAnswer {
+    Unreached(String),
+    /// Within this time. Whatever was asked for may be done.
+    Silent(Duration),
+    /// Something is there that is not ours, or ended.
+    Broken(String),
+}
+
 /// The outer error is a wrong address; the inner one that nobody answers there.
-pub(crate) fn ask(method: &Method, address: &str, path: &str) -> Result<Result<Answer>> {
+pub(crate) fn ask(method: &Method, address: &str, path: &str) -> Result<Result<Answer, NoAnswer>> {
     let place = parse(address)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(async {
-        let asked = async {
-            match &place {
-                Address::Tcp(to) => {
-                    exchange(TcpStream::connect(to).await?, method, path, &to.to_string()).await
-                }
-                Address::Unix(to) => {
-                    exchange(UnixStream::connect(to).await?, method, path, "localhost").await
-                }
+        match &place {
+            Address::Tcp(to) => {
+                answer(connect(TcpStream::connect(to)).await?, method, path, &to.to_string()).await
             }
-        };
-        let answered = tokio::time::timeout(PATIENCE, asked).await.context("no answer in time").flatten();
-        answered.with_context(|| format!("no proxy-now answers at {address}"))
+            Address::Unix(to) => {
+                answer(connect(UnixStream::connect(to)).await?, method, path, "localhost").await
+            }
+        }
     }))
+}
+
+async fn connect<S>(connecting: impl Future<Output = io::Result<S>>) -> Result<S, NoAnswer> {
+    let connected = timeout(CONNECT, connecting).await;
+    let connected =
+        connected.map_err(|_| NoAnswer::Unreached(format!("no connection within {CONNECT:?}")))?;
+    connected.map_err(|error| NoAnswer::Unreached(error.to_string()))
+}
+
+async fn answer<S>(stream: S, method: &Method, path: &str, host: &str) -> Result<Answer, NoAnswer>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let answered = timeout(ANSWER, exchange(stream, method, path, host)).await;
+    answered.map_err(|_| NoAnswer::Silent(ANSWER))?.map_err(|error| NoAnswer::Broken(format!("{error:#}")))
 }
 
 fn parse(address: &str) -> Result<Address> {
@@ -93,5 +119,28 @@ mod tests {
         ] {
             assert_eq!(parse(text).ok(), expected, "{text}");
         }
+    }
+
+    /// What is told when the other side does this.
+    async fn told(does: impl AsyncFnOnce(tokio::io::DuplexStream)) -> NoAnswer {
+        let (near, far) = tokio::io::duplex(1024);
+        let asked = answer(near, &Method::GET, "/", "localhost");
+        let (told, ()) = tokio::join!(asked, does(far));
+        told.map(|answer| answer.status).unwrap_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_no_absence() {
+        let hangs = told(async |far| {
+            tokio::time::sleep(2 * ANSWER).await;
+            drop(far);
+        });
+        let hangs = hangs.await;
+        assert!(matches!(hangs, NoAnswer::Silent(ANSWER)), "{hangs:?}");
+        let leaves = told(async |far| drop(far)).await;
+        assert!(matches!(leaves, NoAnswer::Broken(_)), "{leaves:?}");
+        let refused = async { Err::<(), _>(io::ErrorKind::ConnectionRefused.into()) };
+        assert!(matches!(connect(refused).await, Err(NoAnswer::Unreached(_))));
+        assert!(matches!(connect::<()>(std::future::pending()).await, Err(NoAnswer::Unreached(_))));
     }
 }

@@ -3,6 +3,7 @@
 //! said by the control plane; nothing here is on the way of a request.
 
 mod accounts;
+mod awaited;
 mod board;
 mod books;
 mod context;
@@ -32,6 +33,7 @@ mod work;
 mod tests;
 
 pub use accounts::{AccountRefusal, AccountStatus};
+pub use awaited::Silence;
 pub use board::{CertificateState, CertificateStatus};
 pub use presenters::Presenter;
 pub use rehearsal::{Rehearsal, Trial, TrialOutcome, rehearse};

@@ -2,16 +2,17 @@
 //! is there, the old one serves.
 
 use super::accounts::Who;
+use super::awaited::{self, Silence};
 use super::books;
 use super::context::Context;
-use super::keep::TTL;
+use super::keep::{TTL, keep};
 use super::run::{Standing, run};
 use super::wanted::Issuing;
 use crate::acme::{AccountKey, AcmeFault, RevocationReason, Revoke};
 use crate::life::CertificateId;
 use crate::records::{CertificateRecord, Source, load, save};
 use crate::storage::{CERTIFICATES, Expected, Key, Lease, StorageError, Version};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -42,6 +43,9 @@ pub enum RevocationRefusal {
     )]
     NoIssuer(String),
     #[error("{0}")]
+    Silent(Silence),
+    /// The CA or the storage said no.
+    #[error("{0}")]
     Failed(String),
 }
 
@@ -58,10 +62,14 @@ pub(super) struct RevocationOrder {
 const TRIES: u32 = 20;
 
 pub(super) async fn obey(cx: &Context, order: RevocationOrder) {
-    let outcome = under_lock(cx, &order.id, order.serial, order.reason).await;
-    cx.planner().touch(&order.id, cx.now());
-    // Whoever asked may have given up.
-    order.done.send(outcome).unwrap_or_default();
+    let RevocationOrder { id, serial, reason, done } = order;
+    let ca = OnceLock::new();
+    let work = async {
+        let outcome = under_lock(cx, &id, serial, reason, &ca).await;
+        cx.planner().touch(&id, cx.now());
+        outcome
+    };
+    awaited::answer(done, &ca, Box::pin(work)).await;
 }
 
 async fn under_lock(
@@ -69,6 +77,7 @@ async fn under_lock(
     id: &CertificateId,
     serial: Option<String>,
     reason: RevocationReason,
+    ca: &OnceLock<String>,
 ) -> Result<Revoked, RevocationRefusal> {
     let meant = match serial {
         Some(serial) => serial,
@@ -77,9 +86,9 @@ async fn under_lock(
     let lock = format!("certificate-{id}");
     for _ in 0..TRIES {
         if let Some(lease) = cx.storage.lock(&lock, TTL).await.map_err(failed)? {
-            let outcome = revoke(cx, id, &meant, reason, &lease).await;
+            let outcome = keep(&*cx.storage, &lease, revoke(cx, id, &meant, reason, &lease, ca)).await;
             cx.storage.unlock(lease).await.map_err(failed)?;
-            return outcome;
+            return outcome.unwrap_or_else(|lost| Err(RevocationRefusal::Failed(lost.to_string())));
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
@@ -92,6 +101,7 @@ async fn revoke(
     meant: &str,
     reason: RevocationReason,
     lease: &Lease,
+    ca: &OnceLock<String>,
 ) -> Result<Revoked, RevocationRefusal> {
     let (mut record, version, wanted) = find(cx, id).await?;
     let info = record.info().map_err(RevocationRefusal::Failed)?;
@@ -100,6 +110,7 @@ async fn revoke(
     }
     let issuing = issuing(cx, &record.issuer_directory)
         .ok_or_else(|| RevocationRefusal::NoIssuer(record.issuer_directory.clone()))?;
+    ca.get_or_init(|| record.issuer_directory.clone());
     match tell_ca(cx, &record, &issuing, reason).await {
         // Asked before, and the answer was lost.
         Err(fault) if is(&fault, "alreadyRevoked") => {}
@@ -183,6 +194,12 @@ async fn tell_ca(
 
 fn is(fault: &AcmeFault, problem: &str) -> bool {
     fault.problem.as_ref().is_some_and(|told| told.name() == problem)
+}
+
+impl From<Silence> for RevocationRefusal {
+    fn from(silence: Silence) -> Self {
+        Self::Silent(silence)
+    }
 }
 
 fn failed(error: StorageError) -> RevocationRefusal {

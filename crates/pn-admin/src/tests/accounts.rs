@@ -31,6 +31,7 @@ impl Accounts for Two {
         Box::pin(async move {
             match which.as_deref() {
                 Some("second") => Err(AccountRefusal::Failed("the CA does not answer".to_owned())),
+                Some("slow") => Err(AccountRefusal::Silent("no answer of the CA".to_owned())),
                 Some("third") => Err(AccountRefusal::Which("name an account: main".to_owned())),
                 _ => Ok(account()),
             }
@@ -55,6 +56,7 @@ fn accounts_are_shown_and_changed() {
         ("deactivate?account=main", 200, "acct/1"),
         ("deactivate?account=https://ca.test/acct/1", 200, "acct/1"),
         ("rollover?account=second", 502, "does not answer"),
+        ("rollover?account=slow", 504, "no answer"),
         ("deactivate?account=third", 404, "name an account"),
         ("deactivate?acount=main", 400, "acount"),
     ] {

@@ -49,6 +49,8 @@ pub enum AccountRefusal {
     Which(String),
     /// The CA or the storage said no.
     Failed(String),
+    /// The CA has not said anything in time: it may still be done.
+    Silent(String),
 }
 
 #[derive(Debug, Serialize)]
@@ -90,7 +92,7 @@ fn view(account: Account) -> AccountView {
 
 impl fmt::Display for AccountRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Which(text) | Self::Failed(text)) = self;
+        let (Self::Which(text) | Self::Failed(text) | Self::Silent(text)) = self;
         f.write_str(text)
     }
 }

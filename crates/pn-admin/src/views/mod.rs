@@ -79,8 +79,12 @@ pub enum RevokeError {
     Unknown(String),
     /// There is no such reason.
     Reason(String),
-    /// The CA, or the state of things, is against it.
+    /// The state of things is against it.
     Refused(String),
+    /// The CA or the storage said no.
+    Failed(String),
+    /// The CA has not said anything in time: it may still be done.
+    Silent(String),
 }
 
 /// What the pages are made from. Shared by the admin address and the built-in services.

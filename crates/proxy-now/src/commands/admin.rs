@@ -1,7 +1,7 @@
 //! `status`, `reload`, `rollback`: asked of the running process by its admin address.
 
-use crate::cli::{Format, Reload, Rollback, Status};
-use crate::client::{self, Answer};
+use crate::cli::{ADMIN, Format, Reload, Rollback, Status};
+use crate::client::{self, Answer, NoAnswer};
 use crate::output;
 use anyhow::{Context, Result};
 use http::{Method, StatusCode};
@@ -61,10 +61,31 @@ fn change(address: &str, path: &str) -> Result<ExitCode> {
 pub(super) fn ask(method: &Method, address: &str, path: &str) -> Result<Option<Answer>> {
     let answer = client::ask(method, address, path)?;
     if let Err(error) = &answer {
-        output::error(&format!("{error:#}"));
-        output::note("Is it running? Where `admin.address` is set, name it: --address 127.0.0.1:8079\n");
+        let (told, remedy) = unanswered(error, address);
+        output::error(&told);
+        output::note(&format!("{remedy}\n"));
     }
     Ok(answer.ok())
+}
+
+fn unanswered(error: &NoAnswer, address: &str) -> (String, &'static str) {
+    match error {
+        NoAnswer::Unreached(why) => {
+            let remedy = match address {
+                ADMIN => "Is it running? Where `admin.address` is set, name it: --address IP:PORT",
+                _ => "Is it running, and is that its `admin.address`?",
+            };
+            (format!("no proxy-now answers at {address}: {why}"), remedy)
+        }
+        NoAnswer::Silent(waited) => (
+            format!("{address} takes connections, and has not answered within {} s", waited.as_secs()),
+            "What was asked for may still be done. The log of the process tells what it is at",
+        ),
+        NoAnswer::Broken(why) => (
+            format!("{address} takes connections, and does not answer as proxy-now does: {why}"),
+            "Is that the `admin.address`, and not a listener or another program? Or did the process just end?",
+        ),
+    }
 }
 
 pub(super) fn refused(answer: &Answer) -> ExitCode {
@@ -110,4 +131,25 @@ fn word_list_is_empty(list: &Value) -> bool {
 fn diagnostics(list: &Value) -> String {
     let rendered = |one: &Value| one["rendered"].as_str().map(|text| format!("{text}\n\n"));
     list.as_array().into_iter().flatten().filter_map(rendered).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn each_silence_has_its_remedy() {
+        let refused = NoAnswer::Unreached("connection refused".to_owned());
+        let silent = NoAnswer::Silent(Duration::from_secs(60));
+        for (error, address, told, remedy, not) in [
+            (&refused, ADMIN, "no proxy-now answers at", "--address", "log"),
+            (&refused, "127.0.0.1:1", "no proxy-now answers at 127.0.0.1:1", "running", "--address"),
+            (&silent, ADMIN, "not answered within 60 s", "may still be done", "running?"),
+        ] {
+            let shown = unanswered(error, address);
+            assert!(shown.0.contains(told) && shown.1.contains(remedy), "{shown:?}");
+            assert!(!shown.1.contains(not), "{shown:?}");
+        }
+    }
 }

@@ -49,6 +49,7 @@ fn account(status: AccountStatus) -> Account {
 fn refused(refusal: driver::AccountRefusal) -> AccountRefusal {
     match refusal {
         driver::AccountRefusal::Which(text) => AccountRefusal::Which(text),
+        driver::AccountRefusal::Silent(silence) => AccountRefusal::Silent(silence.to_string()),
         driver::AccountRefusal::Failed(text) => AccountRefusal::Failed(text),
     }
 }

@@ -67,6 +67,8 @@ pub(super) async fn revoke(
     let revoked = driver.ok_or_else(none)?.revoke(id, serial, reason).await;
     let revoked = revoked.map_err(|refusal| match refusal {
         RevocationRefusal::Unknown => none(),
+        RevocationRefusal::Silent(_) => RevokeError::Silent(refusal.to_string()),
+        RevocationRefusal::Failed(told) => RevokeError::Failed(told),
         other => RevokeError::Refused(other.to_string()),
     })?;
     let follows = match revoked.wanted {

@@ -4,6 +4,7 @@ use super::contact::{Place, places};
 use super::{AccountError, Who, read};
 use crate::Time;
 use crate::acme::AccountKey;
+use crate::driver::awaited::{self, Silence};
 use crate::driver::context::Context;
 use crate::driver::run::Standing;
 use crate::driver::wanted::Wanted;
@@ -11,6 +12,7 @@ use crate::records::AccountRecord;
 use crate::storage::{ACCOUNTS, Key, StorageError};
 use pn_model::IssuerName;
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use tokio::sync::oneshot;
 
 /// One account, or an issuer that has none yet.
@@ -41,6 +43,8 @@ pub enum AccountRefusal {
     /// It is not clear which one is meant, or there is none.
     #[error("{0}")]
     Which(String),
+    #[error("{0}")]
+    Silent(Silence),
     /// The CA or the storage said no.
     #[error("{0}")]
     Failed(String),
@@ -55,16 +59,16 @@ pub(in crate::driver) enum AccountOrder {
 }
 
 pub(in crate::driver) async fn obey(cx: &Context, order: AccountOrder) {
-    // Whoever asked may have given up.
+    let ca = OnceLock::new();
     match order {
-        AccountOrder::List(done) => done.send(list(cx).await).unwrap_or_default(),
+        AccountOrder::List(done) => awaited::answer(done, &ca, Box::pin(list(cx))).await,
         AccountOrder::RollOver { which, done } => {
-            let outcome = change(cx, which.as_deref(), What::RollOver).await;
-            done.send(outcome).unwrap_or_default();
+            let work = change(cx, which.as_deref(), What::RollOver, &ca);
+            awaited::answer(done, &ca, Box::pin(work)).await;
         }
         AccountOrder::Deactivate { which, done } => {
-            let outcome = change(cx, which.as_deref(), What::Deactivate).await;
-            done.send(outcome).unwrap_or_default();
+            let work = change(cx, which.as_deref(), What::Deactivate, &ca);
+            awaited::answer(done, &ca, Box::pin(work)).await;
         }
     }
 }
@@ -127,7 +131,12 @@ fn status(
 }
 
 /// Ends with the account as it was before it was deactivated, or is with its new key.
-async fn change(cx: &Context, which: Option<&str>, what: What) -> Result<AccountStatus, AccountRefusal> {
+async fn change(
+    cx: &Context,
+    which: Option<&str>,
+    what: What,
+    ca: &OnceLock<String>,
+) -> Result<AccountStatus, AccountRefusal> {
     let wanted = cx.wanted.load_full();
     let (meant, key) = choose(all(cx, &wanted).await?, which)?;
     if let Some(trouble) = meant.trouble {
@@ -139,6 +148,7 @@ async fn change(cx: &Context, which: Option<&str>, what: What) -> Result<Account
             format!("no issuer of the configuration that runs has the directory `{}`", meant.directory);
         AccountRefusal::Which(text)
     })?;
+    ca.get_or_init(|| meant.directory.clone());
     let who = Who { directory: &meant.directory, email: meant.email.as_deref(), eab: None };
     let standing = Standing::default();
     let world = cx.world(place.issuing, &standing);
@@ -189,6 +199,12 @@ fn called(account: &AccountStatus) -> Option<String> {
     let url = account.url.clone()?;
     let issuer = account.issuer.as_ref().filter(|_| !account.staging);
     Some(issuer.map_or(url, ToString::to_string))
+}
+
+impl From<Silence> for AccountRefusal {
+    fn from(silence: Silence) -> Self {
+        Self::Silent(silence)
+    }
 }
 
 fn failed(error: StorageError) -> AccountRefusal {

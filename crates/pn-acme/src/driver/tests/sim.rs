@@ -43,24 +43,29 @@ impl fmt::Debug for VirtualClock {
     }
 }
 
-/// A CA, and what stands in the world for it to find.
+/// A CA, what stands in the world for it to find, and how long its answers take.
 #[derive(Clone)]
-pub(super) struct Ca(Arc<Mutex<SimCa>>, Clock);
+pub(super) struct Ca(Arc<Mutex<SimCa>>, Clock, Arc<Mutex<Duration>>);
 
 impl Ca {
     fn new(ca: SimCa, clock: &Clock) -> Self {
-        Self(Arc::new(Mutex::new(ca)), Arc::clone(clock))
+        Self(Arc::new(Mutex::new(ca)), Arc::clone(clock), Arc::new(Mutex::new(Duration::from_millis(300))))
     }
 
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut SimCa) -> T) -> T {
         change(&mut self.0.lock().unwrap())
+    }
+
+    pub(super) fn answer_after(&self, time: Duration) {
+        *self.2.lock().unwrap() = time;
     }
 }
 
 impl Wire for Ca {
     fn send<'a>(&'a self, request: &'a HttpRequest) -> BoxFuture<'a, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            let time = *self.2.lock().unwrap();
+            tokio::time::sleep(time).await;
             self.with(|ca| ca.answer(request, (self.1)()))
         })
     }

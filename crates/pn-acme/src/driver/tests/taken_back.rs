@@ -2,8 +2,11 @@
 
 use super::sim::Nodes;
 use crate::acme::Identifier;
+use crate::acme::sim::DIRECTORY;
+use crate::driver::accounts::{AccountOrder, AccountRefusal};
 use crate::driver::board::CertificateState;
 use crate::driver::revoke::RevocationRefusal;
+use std::time::Duration;
 
 const KEY_COMPROMISE: u64 = 1;
 
@@ -47,6 +50,27 @@ async fn what_took_the_place_of_a_revoked_certificate_is_not_revoked_with_it() {
     let states =
         nodes.ca.with(|ca| ca.certificates.iter().map(|one| one.revoked.is_some()).collect::<Vec<_>>());
     assert_eq!(states, [true, false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_is_told_in_time_of_a_ca_that_does_not_answer() {
+    let nodes = Nodes::new(26, 1);
+    nodes.want(&["a.test"]).await;
+    nodes.pass(0.01).await;
+    nodes.ca.answer_after(Duration::from_secs(100));
+    let begun = tokio::time::Instant::now();
+    let told = nodes.revoke(0, "a.test").await.unwrap_err().to_string();
+    assert!(told.contains(DIRECTORY) && told.contains("within 40 s"), "{told}");
+    let rolled = nodes.ask(0, |done| AccountOrder::RollOver { which: None, done }).await.unwrap_err();
+    assert!(
+        matches!(rolled, AccountRefusal::Silent(_)) && rolled.to_string().contains(DIRECTORY),
+        "{rolled}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(100), "{:?}", begun.elapsed());
+    // And it is done all the same.
+    nodes.pass(1.0).await;
+    nodes.ca.with(|ca| assert_eq!(ca.certificates[0].revoked, Some(KEY_COMPROMISE)));
+    assert_eq!(nodes.status(0)[0].state, CertificateState::Valid);
 }
 
 /// As when the answer to the first was lost.

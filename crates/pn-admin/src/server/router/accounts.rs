@@ -43,6 +43,7 @@ fn refused(refusal: &AccountRefusal) -> Response {
     let status = match refusal {
         AccountRefusal::Which(_) => StatusCode::NOT_FOUND,
         AccountRefusal::Failed(_) => StatusCode::BAD_GATEWAY,
+        AccountRefusal::Silent(_) => StatusCode::GATEWAY_TIMEOUT,
     };
     (status, format!("{refusal}\n")).into_response()
 }

@@ -54,6 +54,8 @@ pub(super) async fn revoke(
             RevokeError::Unknown(told) => (StatusCode::NOT_FOUND, told + "\n"),
             RevokeError::Reason(told) => (StatusCode::BAD_REQUEST, told + "\n"),
             RevokeError::Refused(told) => (StatusCode::CONFLICT, told + "\n"),
+            RevokeError::Failed(told) => (StatusCode::BAD_GATEWAY, told + "\n"),
+            RevokeError::Silent(told) => (StatusCode::GATEWAY_TIMEOUT, told + "\n"),
         });
     answer(StatusCode::OK, revoked.map(|revoked| views::begun(&revoked)))
 }
