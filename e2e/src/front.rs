@@ -2,8 +2,12 @@
 
 use pn_testkit::{Authority, Proxy, Setup, TlsOptions};
 
-/// `web` without TLS and `secure` with it; every site is on both, under the certificate of [`Front::setup`].
-pub const LISTENERS: &str = r#"
+/// `web` without TLS and `secure` with it, at `<port:web>` and `<port:secure>`, and every site on both; what else holds
+/// for all sites may follow.
+#[macro_export]
+macro_rules! listeners {
+    () => {
+        r#"
 [listeners.web]
 address = "127.0.0.1:<port:web>"
 
@@ -13,9 +17,13 @@ tls = true
 
 [defaults.sites]
 listeners = ["web", "secure"]
-https = "both"
-certificate = { cert = "<cert>", key = "<key>" }
-"#;
+"#
+    };
+}
+
+/// Of these, with every site under the certificate of [`Front::setup`].
+pub const LISTENERS: &str =
+    concat!(crate::listeners!(), "https = \"both\"\ncertificate = { cert = \"<cert>\", key = \"<key>\" }\n");
 
 /// The authority that issues the certificate; it lives as long as the files are needed.
 #[derive(Debug, Default)]

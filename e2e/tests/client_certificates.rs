@@ -5,17 +5,9 @@ use pn_testkit::{
     Authority, End, Origin, PATIENCE, Proxy, RawClient, Session, TlsOptions, request, wait_until,
 };
 
-const LISTENERS: &str = r#"
-[listeners.web]
-address = "127.0.0.1:<port:web>"
-
-[listeners.secure]
-address = "127.0.0.1:<port:secure>"
-tls = true
-
-[defaults.sites]
-listeners = ["web", "secure"]
-
+const LISTENERS: &str = concat!(
+    proxy_now_e2e::listeners!(),
+    r#"
 [sites."open.test"]
 https = "both"
 certificate = { cert = "<cert>", key = "<key>" }
@@ -25,7 +17,8 @@ respond = { body = "open" }
 hosts = ["alias.test"]
 certificate = { cert = "<cert>", key = "<key>" }
 to = "http://<origin>"
-"#;
+"#
+);
 /// Stands right behind the site's own keys.
 const DEMAND: &str = "tls-policy = \"staff\"\n";
 const POLICY: &str = "\n[tls-policies.staff]\nclient-auth = { roots = [\"<root>\"] }\n";

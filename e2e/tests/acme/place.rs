@@ -6,21 +6,10 @@ use std::time::{Duration, Instant};
 use pn_testkit::{Authority, Finished, Folder, Pebble, PebbleOptions, Proxy, Setup, curl, free_port};
 
 /// Two listeners, and sites on both. The store is one that others may share, as it is looked at each second.
-pub(crate) const LISTENERS: &str = r#"
-[runtime]
-state-dir = "<state>"
-certificate-store = "<store>"
-
-[listeners.web]
-address = "127.0.0.1:<http>"
-
-[listeners.secure]
-address = "127.0.0.1:<tls>"
-tls = true
-
-[defaults.sites]
-listeners = ["web", "secure"]
-"#;
+pub(crate) const LISTENERS: &str = concat!(
+    "[runtime]\nstate-dir = \"<state>\"\ncertificate-store = \"<store>\"\n",
+    proxy_now_e2e::listeners!()
+);
 
 /// The same with an issuer of two lines at most, beside a first site.
 pub(crate) fn config(more: &str) -> String {
@@ -96,7 +85,7 @@ impl Place {
 
     /// A proxy whose system trusts the CA's directory.
     pub(crate) fn setup(&self, directory: &str, authority: &Authority) -> Setup {
-        let setup = Proxy::setup().set("http", self.http).set("tls", self.tls);
+        let setup = Proxy::setup().set("port:web", self.http).set("port:secure", self.tls);
         let setup = setup
             .set("state", self.state().display())
             .set("directory", directory)
