@@ -26,7 +26,7 @@ mod value;
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use fs::{Disk, FileSystem, PathKind};
 pub use load::{Format, Input, LoadOptions, Loaded, load};
-pub use parse::Invalid;
+pub use parse::{Invalid, acme_directory};
 pub use sources::{Place, Sources};
 pub use value::Span;
 

@@ -213,6 +213,16 @@ fn certs_says_what_is_missing_and_where() {
         ),
         (&["export", "--format", "traefik"], 1, &["`acme.json` is there already", "--out"]),
         (&["import", "traefik", "acme.json"], 1, &["too open", "chmod 600"]),
+        (
+            &["import", "traefik", "acme.json", "--directory", "letsencript"],
+            1,
+            &["--directory: there is no directory `letsencript`", "did you mean `letsencrypt`?"],
+        ),
+        (
+            &["import", "traefik", "acme.json", "--directory", "main=http://ca.example/dir"],
+            1,
+            &["--directory: the directory of a CA is reached by https", "this machine"],
+        ),
         (&["import", "traefik", "none.json"], 1, &["`none.json` cannot be read"]),
         (&["import", "pem", "sound.toml", "sound.toml"], 1, &["sound.toml", "no certificate with its key"]),
         (&["import", "caddy", "."], 1, &["its data directory"]),

@@ -49,6 +49,7 @@ pub struct BundleIssuer {
 /// Something that people should know, and where it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
+    /// Empty: all of what was read.
     pub place: String,
     pub message: String,
 }
@@ -135,7 +136,11 @@ impl BundleIssuer {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Both may quote what somebody else wrote.
-        write!(f, "{}: {}", shown(&self.place), shown(&self.message))
+        let message = shown(&self.message);
+        match self.place.as_str() {
+            "" => write!(f, "{message}"),
+            place => write!(f, "{}: {message}", shown(place)),
+        }
     }
 }
 

@@ -70,7 +70,7 @@ pub fn import_traefik(bytes: &[u8], now: Time) -> Result<Bundle, ExchangeError> 
     let mut bundle = Bundle::default();
     // Traefik takes an empty file for one that it has not written to yet.
     if bytes.trim_ascii().is_empty() {
-        bundle.note("acme.json", "it is empty");
+        bundle.note("", "it is empty");
         return Ok(bundle);
     }
     if is_of_one(bytes) {

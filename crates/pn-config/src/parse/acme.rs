@@ -14,6 +14,11 @@ pub(crate) struct Directory {
     pub(crate) loopback: bool,
 }
 
+/// The URL that the text stands for where an issuer's `directory` says it; with the errors of that.
+pub fn acme_directory(text: &str) -> Result<String, Invalid> {
+    directory(text).map(|directory| directory.url)
+}
+
 /// A name of [`DIRECTORIES`] or a URL.
 pub(crate) fn directory(text: &str) -> Result<Directory, Invalid> {
     if let Some(known) = DIRECTORIES.iter().find(|known| known.name == text || known.url == text) {

@@ -11,6 +11,7 @@ mod regex;
 #[cfg(test)]
 mod tests;
 
+pub use acme::acme_directory;
 pub(crate) use acme::{
     base64, base64url, deciding_url, directory, email, key_name, name_server, service_url,
 };

@@ -4,11 +4,10 @@
 use super::super::admin::ask;
 use crate::cli::certs::{Export, Form, Import, ImportFrom, StoreAt};
 use crate::{client, inputs, output};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use http::{Method, StatusCode};
-use pn_acme::exchange::{self, Bundle, Report};
+use pn_acme::exchange::{self, Bundle, ExchangeError, Report};
 use pn_acme::storage::{FileStore, certificate_id, system_clock};
-use pn_model::acme::DIRECTORIES;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -45,10 +44,11 @@ pub(super) fn export(options: &Export) -> Result<ExitCode> {
 
 pub(super) fn import(options: &Import) -> Result<ExitCode> {
     let common = options.from.common();
+    let said: Vec<Said> = common.directory.iter().map(|one| Said::read(one)).collect::<Result<_>>()?;
     let mut bundle = read(&options.from)?;
     let (path, running) = store_of(&common.store)?;
     let served = running.then(|| served(&common.store.admin.address)).transpose()?.unwrap_or_default();
-    settle_directories(&mut bundle, &common.directory, &served)?;
+    settle_directories(&mut bundle, said, &served)?;
     bundle.drop_twins();
     let report = block_on(async { bundle.store(&FileStore::open(&path)?, common.replace).await })?
         .with_context(|| format!("nothing or not all was stored in `{}`", path.display()))?;
@@ -100,10 +100,13 @@ fn resolvers(bundle: &Bundle) -> String {
 fn read(from: &ImportFrom) -> Result<Bundle> {
     let now = system_clock()();
     Ok(match from {
-        ImportFrom::Traefik(from) => exchange::import_traefik(&exchange::read_traefik(&from.file)?, now)?,
+        ImportFrom::Traefik(from) => {
+            let bundle = exchange::import_traefik(&exchange::read_traefik(&from.file)?, now);
+            of(&from.file, bundle)?
+        }
         ImportFrom::Caddy(from) => {
             let (files, notes) = exchange::read_caddy(&from.folder)?;
-            let mut bundle = exchange::import_caddy(&files, now)?;
+            let mut bundle = of(&from.folder, exchange::import_caddy(&files, now))?;
             bundle.notes.extend(notes);
             bundle
         }
@@ -115,6 +118,14 @@ fn read(from: &ImportFrom) -> Result<Bundle> {
             bundle
         }
     })
+}
+
+/// What is told of all of it names the file.
+fn of(path: &Path, bundle: Result<Bundle, ExchangeError>) -> Result<Bundle> {
+    let mut bundle = bundle.with_context(|| format!("`{}`", path.display()))?;
+    let unplaced = bundle.notes.iter_mut().filter(|note| note.place.is_empty());
+    unplaced.for_each(|note| note.place = path.display().to_string());
+    Ok(bundle)
 }
 
 /// The store, and whether a process runs that uses it.
@@ -147,22 +158,31 @@ fn served(address: &str) -> Result<Vec<Value>> {
     serde_json::from_str(&answer.body).context("the answer is not JSON")
 }
 
-/// `NAME=URL` for one issuer, or `URL` for all that are not known; a known CA by its name. What a site asks of a CA says
-/// of which one its certificate is, too.
-fn settle_directories(bundle: &mut Bundle, said: &[String], served: &[Value]) -> Result<()> {
-    for one in said {
-        let url = |text: &str| {
-            let known = DIRECTORIES.iter().find(|known| known.name == text);
-            known.map_or_else(|| text.to_owned(), |known| known.url.to_owned())
-        };
-        match one.split_once('=') {
-            Some((name, directory)) if bundle.set_directory(name, &url(directory)) => {}
-            Some((name, _)) if !name.contains("://") => {
-                bail!("--directory: nothing there is called `{name}`")
-            }
-            _ => {
+/// `NAME=URL` for one issuer, or `URL` for all that are not known; a known CA by its name.
+struct Said {
+    name: Option<String>,
+    url: String,
+}
+
+impl Said {
+    /// By the rule that the `directory` of an issuer is read by: it is to be the same one.
+    fn read(text: &str) -> Result<Self> {
+        let named = text.split_once('=').filter(|(name, _)| !name.contains("://"));
+        let (name, directory) = named.map_or((None, text), |(name, directory)| (Some(name), directory));
+        let url = pn_config::acme_directory(directory).map_err(|error| anyhow!("--directory: {error}"))?;
+        Ok(Self { name: name.map(str::to_owned), url })
+    }
+}
+
+/// What a site asks of a CA says of which one its certificate is, too.
+fn settle_directories(bundle: &mut Bundle, said: Vec<Said>, served: &[Value]) -> Result<()> {
+    for Said { name, url } in said {
+        match name {
+            Some(name) if bundle.set_directory(&name, &url) => {}
+            Some(name) => bail!("--directory: nothing there is called `{name}`"),
+            None => {
                 for name in bundle.without_directory() {
-                    bundle.set_directory(&name, &url(one));
+                    bundle.set_directory(&name, &url);
                 }
             }
         }
