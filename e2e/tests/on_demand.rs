@@ -2,30 +2,21 @@
 //! asked, by real clients at once, in a flood, and over a restart.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Response, StatusCode};
 use pn_testkit::{
-    Finished, Folder, Origin, Pebble, PebbleOptions, Proxy, Session, TlsOptions, curl, free_port,
+    Finished, Folder, Origin, Pebble, PebbleOptions, Proxy, Session, TlsOptions, curl, free_port, wait_until,
 };
 
-const CONFIG: &str = r#"
-[runtime]
-state-dir = "<state>"
-
-[listeners.web]
-address = "127.0.0.1:<http>"
-
-[listeners.secure]
-address = "127.0.0.1:<tls>"
-tls = true
-
-[defaults.sites]
-listeners = ["web", "secure"]
-
+const CONFIG: &str = concat!(
+    "[runtime]\nstate-dir = \"<state>\"\n",
+    proxy_now_e2e::listeners!(),
+    r#"
 [issuers.main.acme]
 directory = "<directory>"
 roots = "<https-root>"
@@ -38,11 +29,14 @@ respond = { body = "guest" }
 [sites."closed.guest.example"]
 https = "off"
 respond = { body = "closed" }
-"#;
+"#
+);
 
 struct World {
     pebble: Pebble,
     asked: Origin,
+    /// Where that is, for the proxy.
+    ask_at: SocketAddr,
     /// What the service answers to names that begin with `new`.
     answer: Arc<AtomicU16>,
     http: u16,
@@ -62,18 +56,19 @@ impl World {
             let query = request.uri().query().unwrap_or_default();
             let status =
                 if query.starts_with("site=1&domain=new") { current.load(Ordering::SeqCst) } else { 403 };
-            let mut response = Response::new(bytes::Bytes::new());
+            let mut response = Response::new(Bytes::new());
             *response.status_mut() = StatusCode::from_u16(status).ok()?;
             Some(response)
         });
-        Self { pebble, asked: asked.http1(), answer, http, tls, folder }
+        let asked = asked.http1();
+        Self { pebble, ask_at: asked.addr(), asked, answer, http, tls, folder }
     }
 
     fn start(&self) -> Proxy {
-        let setup = Proxy::setup().set("http", self.http).set("tls", self.tls);
+        let setup = Proxy::setup().set("port:web", self.http).set("port:secure", self.tls);
         let setup = setup.set("state", self.folder.path().join("state").display());
         let setup = setup.set("directory", self.pebble.directory());
-        let setup = setup.set("ask", format!("http://{}", self.asked.addr()));
+        let setup = setup.set("ask", format!("http://{}", self.ask_at));
         setup.set("https-root", self.pebble.authority().root().display()).start(CONFIG)
     }
 
@@ -143,16 +138,58 @@ fn a_service_that_does_not_answer_allows_nobody_until_it_does() {
     assert!(told.contains("internal error"), "{told}");
     assert_eq!(obtained(&proxy), 0);
     assert!(proxy.log().contains("the `ask` service answered 503"), "{}", proxy.log());
+    // Others are not left alone for it.
     world.answer.store(200, Ordering::SeqCst);
-    for tries in 0.. {
-        let came = world.visit("new.guest.example");
-        if came.status.success() {
-            break;
-        }
-        assert!(tries < 50, "{}\n{}", came.stderr, proxy.log());
-        std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(world.visit("newer.guest.example").expect_success(), "guest", "{}", proxy.log());
+    assert_eq!(world.visit("new.guest.example").expect_success(), "guest", "{}", proxy.log());
+    assert_eq!(obtained(&proxy), 2, "{}", proxy.log());
+}
+
+/// The service that is asked, at a port that it comes back to.
+fn service(at: SocketAddr) -> Origin {
+    wait_until("the port to be free", || TcpListener::bind(at).is_ok());
+    Origin::setup().port(at.port()).answer(|_| Some(Response::new(Bytes::new()))).http1()
+}
+
+/// Something happens to the service, and it comes back.
+fn check(breaks: fn(SocketAddr) -> Option<TcpListener>, told: &str) {
+    let mut world = World::new();
+    world.ask_at = ([127, 0, 0, 1], free_port()).into();
+    let first = service(world.ask_at);
+    let proxy = world.start();
+    assert_eq!(world.visit("new.guest.example").expect_success(), "guest", "{}", proxy.log());
+    drop(first);
+    let broken = breaks(world.ask_at);
+    let alert = world.refused("other.guest.example");
+    assert!(alert.contains("internal error"), "{alert}");
+    assert!(proxy.log().contains(told), "{}", proxy.log());
+    for host in ["new.guest.example", "listed.guest.example"] {
+        assert_eq!(world.visit(host).expect_success(), "guest", "{host}: {}", proxy.log());
     }
-    assert_eq!(obtained(&proxy), 1, "{}", proxy.log());
+    // Twice in a minute is told once.
+    assert!(world.refused("other.guest.example").contains("internal error"));
+    assert_eq!(proxy.log().matches("who may have certificates").count(), 1, "{}", proxy.log());
+    drop(broken);
+    let _back = service(world.ask_at);
+    wait_until("the service to be asked again", || world.visit("other.guest.example").status.success());
+    assert_eq!(obtained(&proxy), 3, "{}", proxy.log());
+}
+
+#[test]
+fn a_service_that_is_not_there_allows_nobody_until_it_is() {
+    check(|_| None, "Connection refused");
+}
+
+#[test]
+fn a_service_that_hangs_allows_nobody_until_it_answers() {
+    // Connections are made, and nobody takes them.
+    check(
+        |at| {
+            wait_until("the port to be free", || TcpListener::bind(at).is_ok());
+            TcpListener::bind(at).ok()
+        },
+        "did not answer within 5s",
+    );
 }
 
 #[test]

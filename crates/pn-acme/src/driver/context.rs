@@ -20,7 +20,7 @@ use crate::storage::{Clock, Storage};
 use arc_swap::ArcSwap;
 use pn_tls::{CertificateStore, Source};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -49,7 +49,6 @@ pub(super) struct Context {
     pub(super) permission: Permission,
     desk: Mutex<Desk>,
     pub(super) remembered: AtomicBool,
-    pub(super) told_unknown: AtomicU64,
     /// Until when CAs that said nothing of renewals are not asked again.
     pub(super) quiet: Mutex<BTreeMap<CertificateId, Time>>,
 }
@@ -82,7 +81,6 @@ impl Context {
             permission: Permission::new(),
             desk: Mutex::default(),
             remembered: AtomicBool::new(false),
-            told_unknown: AtomicU64::new(0),
         }
     }
 

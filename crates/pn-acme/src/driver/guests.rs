@@ -27,7 +27,7 @@ const IDLE: u64 = 30 * DAY;
 const LOADS: usize = 256;
 
 /// What came of asking for a name.
-pub(super) type Asked = (String, Verdict);
+pub(super) type Asked = (String, IssuerName, Verdict);
 
 impl Context {
     pub(super) fn knocked(self: &Arc<Self>, knock: Knock, jobs: &mut JoinSet<Asked>) {
@@ -45,7 +45,7 @@ impl Context {
         }
     }
 
-    pub(super) fn asked(&self, (name, verdict): Asked) {
+    pub(super) fn asked(&self, (name, issuer, verdict): Asked) {
         let (counts, now) = (&self.door.counts, self.now());
         match verdict {
             Verdict::Allowed => {
@@ -60,17 +60,16 @@ impl Context {
             }
             Verdict::Unknown(reason) => {
                 count(&counts.unanswered);
-                self.tell_unknown(&name, &reason, now);
+                self.tell_unknown(&issuer, &name, &reason, now);
                 self.desk().refused(&name, NoCertificate::Unavailable, now);
             }
         }
     }
 
-    /// Clients make this happen at will, and must not write the log.
-    fn tell_unknown(&self, name: &str, reason: &str, now: Time) {
-        if now.abs_diff(self.told_unknown.load(Ordering::Relaxed)) >= MINUTE {
-            self.told_unknown.store(now, Ordering::Relaxed);
+    fn tell_unknown(&self, issuer: &IssuerName, name: &str, reason: &str, now: Time) {
+        if self.permission.is_news(issuer, reason, now) {
             tracing::warn!(
+                %issuer,
                 name,
                 reason,
                 "it is not known who may have certificates on demand (told once a minute)"
@@ -124,7 +123,7 @@ impl Context {
         match (verdict, valid) {
             (Verdict::Allowed, _) => Ok(()),
             (Verdict::Unknown(reason), _) => {
-                self.tell_unknown(name, &reason, now);
+                self.tell_unknown(&rules.open.issuer, name, &reason, now);
                 if held.is_none() {
                     self.planner().remove(&demand.id);
                     self.desk().rest(name, now + MINUTE);
@@ -289,13 +288,14 @@ pub(super) fn guest(demand: &Demand) -> Option<&str> {
 
 /// Asks whether a name may have a certificate, and writes down that it may.
 async fn ask(cx: Arc<Context>, rules: Arc<Rules>, name: String) -> Asked {
+    let issuer = rules.open.issuer.clone();
     let verdict = cx.permission.ask(&rules, &name, &cx.clock).await;
     if verdict != Verdict::Allowed {
-        return (name, verdict);
+        return (name, issuer, verdict);
     }
-    match cx.record(&name, &rules.open.issuer, cx.now()).await {
-        Ok(()) => (name, verdict),
-        Err(error) => (name, Verdict::Unknown(error.to_string())),
+    match cx.record(&name, &issuer, cx.now()).await {
+        Ok(()) => (name, issuer, verdict),
+        Err(error) => (name, issuer, Verdict::Unknown(error.to_string())),
     }
 }
 

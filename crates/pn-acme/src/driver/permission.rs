@@ -1,9 +1,9 @@
 //! Who may have a certificate on demand: names of the list, and those that the `ask` service says yes to. Answers are
-//! remembered for a short while, and a service that does not answer is left alone for a moment.
+//! remembered for a short while, and a service that is not there is left alone for a moment.
 
 use super::transport::{Outgoing, Transport};
 use crate::Time;
-use crate::life::OpenIssuer;
+use crate::life::{MINUTE, OpenIssuer};
 use pn_model::limits::{ON_DEMAND_ANSWERS, ON_DEMAND_ASKS};
 use pn_model::site::PemSource;
 use pn_model::{IssuerName, NodePath};
@@ -14,8 +14,12 @@ use tokio::sync::Semaphore;
 
 /// Seconds that an answer holds.
 const ANSWER_HOLDS: u64 = 60;
-/// Seconds until a service is asked again that did not answer.
+/// Seconds until a service is asked again that was not there, of whatever name. Others would wait for it in vain.
 const REST: u64 = 2;
+/// Seconds until the same reason is told of again, and reasons in that time: clients cause them at will, and must not
+/// write the log.
+const TELL: u64 = MINUTE;
+const TOLD: usize = 16;
 /// From the connection to the last byte.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -54,7 +58,18 @@ struct Answers {
     known: HashMap<(IssuerName, String), (bool, Time)>,
     /// The oldest first.
     order: VecDeque<(IssuerName, String)>,
-    resting: HashMap<IssuerName, Time>,
+    /// Until when, and why.
+    resting: HashMap<IssuerName, (Time, String)>,
+    /// When each reason was told of.
+    told: HashMap<(IssuerName, String), Time>,
+}
+
+/// Why a service did not say anything.
+enum Silence {
+    /// It is not there, for no name.
+    Absent(String),
+    /// It does not know, of this name.
+    Undecided(String),
 }
 
 impl Rules {
@@ -105,20 +120,34 @@ impl Permission {
             None => {}
         }
         let issuer = &rules.open.issuer;
-        let resting = self.answers().resting.get(issuer).copied();
-        if resting.is_some_and(|until| holds(until, REST, clock())) {
-            return Verdict::Unknown("the `ask` service did not answer a moment ago".to_owned());
+        let resting = self.answers().resting.get(issuer).cloned();
+        if let Some((_, reason)) = resting.filter(|(until, _)| holds(*until, REST, clock())) {
+            return Verdict::Unknown(reason);
         }
         match asks.send(name).await {
             Ok(allowed) => {
                 self.answers().remember(issuer, name, allowed, clock());
                 if allowed { Verdict::Allowed } else { Verdict::Denied }
             }
-            Err(reason) => {
-                self.answers().resting.insert(issuer.clone(), clock() + REST);
+            Err(Silence::Undecided(reason)) => Verdict::Unknown(reason),
+            Err(Silence::Absent(reason)) => {
+                self.answers().resting.insert(issuer.clone(), (clock() + REST, reason.clone()));
                 Verdict::Unknown(reason)
             }
         }
+    }
+
+    /// Whether it is to be told of now that the issuer's names are not decided for this reason.
+    pub(super) fn is_news(&self, issuer: &IssuerName, reason: &str, now: Time) -> bool {
+        let mut answers = self.answers();
+        answers.told.retain(|_, told| holds(*told + TELL, TELL, now));
+        let full = answers.told.len() >= TOLD;
+        let key = (issuer.clone(), reason.to_owned());
+        if full || answers.told.contains_key(&key) {
+            return false;
+        }
+        answers.told.insert(key, now);
+        true
     }
 
     /// After a change of the configuration.
@@ -133,14 +162,18 @@ impl Permission {
 
 impl Asks {
     /// `Err`: it did not say.
-    async fn send(&self, name: &str) -> Result<bool, String> {
+    async fn send(&self, name: &str) -> Result<bool, Silence> {
         // A name has no character that a query would have to escape.
-        let request = Outgoing::new(hyper::Method::GET, &format!("{}{name}", self.url), None, Vec::new())?;
-        let answer = tokio::time::timeout(ANSWER, self.transport.exchange(&request)).await;
-        let answer = answer.map_err(|_| format!("the `ask` service did not answer within {ANSWER:?}"))??;
-        match answer.status {
+        let url = format!("{}{name}", self.url);
+        let request =
+            Outgoing::new(hyper::Method::GET, &url, None, Vec::new()).map_err(Silence::Undecided)?;
+        let answer = tokio::time::timeout(ANSWER, self.transport.status(&request)).await;
+        let late = |_| Silence::Absent(format!("the `ask` service did not answer within {ANSWER:?}"));
+        match answer.map_err(late)?.map_err(Silence::Absent)? {
             200..=299 => Ok(true),
-            429 | 500..=599 => Err(format!("the `ask` service answered {}", answer.status)),
+            status @ (429 | 500..=599) => {
+                Err(Silence::Undecided(format!("the `ask` service answered {status}")))
+            }
             _ => Ok(false),
         }
     }
@@ -163,4 +196,78 @@ impl Answers {
 /// Something that lasts `span` at most: one that ends later was noted before the clock was set back.
 fn holds(until: Time, span: u64, now: Time) -> bool {
     now < until && until <= now + span
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pn_model::HostPattern;
+    use pn_testkit::{Origin, free_port};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    const NOW: Time = 1_800_000_000;
+
+    fn asking(port: u16) -> Rules {
+        let open = OpenIssuer {
+            issuer: "main".into(),
+            sources: Vec::new(),
+            hosts: vec![HostPattern::Any],
+            taken: BTreeSet::new(),
+            ask: Some(format!("http://127.0.0.1:{port}/")),
+            allow: Vec::new(),
+        };
+        Rules::new(open, &[], &NodePath::default()).unwrap()
+    }
+
+    /// What is said of each name, asked one after the other within a second.
+    fn said(permission: &Permission, rules: &Rules, names: [&str; 2]) -> [Verdict; 2] {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let clock: crate::storage::Clock = Arc::new(|| NOW);
+        names.map(|name| runtime.block_on(permission.ask(rules, name, &clock)))
+    }
+
+    #[test]
+    fn only_a_service_that_is_not_there_is_left_alone_for_all_names() {
+        let origin = Origin::setup().answer(|request| {
+            let status = if request.uri().query() == Some("domain=a.test") { 503 } else { 200 };
+            hyper::Response::builder().status(status).body(Default::default()).ok()
+        });
+        let origin = origin.http1();
+        let there = asking(origin.addr().port());
+        let [first, second] = said(&Permission::new(), &there, ["a.test", "b.test"]);
+        assert!(matches!(first, Verdict::Unknown(reason) if reason.contains("503")));
+        assert_eq!(second, Verdict::Allowed);
+
+        let port = free_port();
+        let permission = Permission::new();
+        let [Verdict::Unknown(first), Verdict::Unknown(second)] =
+            said(&permission, &asking(port), ["a.test", "b.test"])
+        else {
+            panic!("nobody is there")
+        };
+        assert_eq!(first, second);
+        let back = Origin::setup().port(port).http1();
+        let refused = said(&permission, &asking(port), ["a.test", "b.test"]);
+        assert!(refused.iter().all(|verdict| matches!(verdict, Verdict::Unknown(_))), "{refused:?}");
+        assert_eq!(back.requests().len(), 0, "within its pause");
+    }
+
+    #[test]
+    fn each_reason_of_each_issuer_is_told_once_a_minute() {
+        let permission = Permission::new();
+        for (issuer, reason, at, expected) in [
+            ("a", "refused", 0, true),
+            ("a", "refused", 59, false),
+            ("a", "503", 1, true),
+            ("b", "refused", 2, true),
+            ("a", "refused", 60, true),
+            ("b", "refused", 60, false),
+        ] {
+            let told = permission.is_news(&issuer.into(), reason, NOW + at);
+            assert_eq!(told, expected, "{issuer} {reason} {at}");
+        }
+        let many = (0..1000).filter(|i| permission.is_news(&"a".into(), &i.to_string(), NOW + 60)).count();
+        assert!(many < TOLD, "clients bring them at will: {many}");
+    }
 }

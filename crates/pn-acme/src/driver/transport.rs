@@ -30,6 +30,9 @@ const AGENT: &str = concat!("proxy-now/", env!("CARGO_PKG_VERSION"));
 const CONNECT: Duration = Duration::from_secs(10);
 /// From the request to the last byte of the answer.
 const ANSWER: Duration = Duration::from_secs(60);
+/// What follows a status that says all, and how long it is waited for.
+const REST_BYTES: usize = 64 << 10;
+const REST: Duration = Duration::from_millis(100);
 /// A connection that lies longer is not used again: the other side may be about to close it.
 const IDLE: Duration = Duration::from_secs(15);
 /// Connections of one origin that lie idle.
@@ -84,18 +87,37 @@ impl Transport {
         }
     }
 
+    /// Of the answer its status alone. What else comes of it is let go, however much and however late.
+    pub(super) async fn status(&self, request: &Outgoing) -> Result<u16, String> {
+        let failed = |reason: String| format!("`{}` cannot be reached: {reason}", request.origin.shown());
+        let (sender, response) = self.open(request).await.map_err(failed)?;
+        let status = response.status().as_u16();
+        // The connection is of use again only after the last byte, which nobody waits for.
+        let rest = Limited::new(response.into_body(), REST_BYTES).collect();
+        if timeout(REST, rest).await.is_ok_and(|rest| rest.is_ok()) {
+            self.keep(&request.origin, sender);
+        }
+        Ok(status)
+    }
+
     async fn exchange_unbounded(&self, request: &Outgoing) -> Result<HttpResponse, String> {
+        let (sender, response) = self.open(request).await?;
+        self.read(&request.origin, sender, response).await
+    }
+
+    /// Up to the head of the answer.
+    async fn open(&self, request: &Outgoing) -> Result<(Sender, Response<Incoming>), String> {
         // A connection that was kept may have been closed meanwhile: nothing was sent then, and a new one is made.
         while let Some(mut sender) = self.take_idle(&request.origin) {
             match sender.send_request(request.head()?).await {
-                Ok(response) => return self.read(&request.origin, sender, response).await,
+                Ok(response) => return Ok((sender, response)),
                 Err(error) if error.is_canceled() || error.is_closed() => {}
                 Err(error) => return Err(chain(&error)),
             }
         }
         let mut sender = self.connect(&request.origin).await?;
         let response = sender.send_request(request.head()?).await.map_err(|error| chain(&error))?;
-        self.read(&request.origin, sender, response).await
+        Ok((sender, response))
     }
 
     async fn read(

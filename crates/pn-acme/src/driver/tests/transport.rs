@@ -2,6 +2,7 @@
 
 use crate::acme::{HttpMethod, HttpRequest};
 use crate::driver::Transport;
+use crate::driver::transport::Outgoing;
 use hyper::{Response, StatusCode};
 use pn_model::NodePath;
 use pn_model::site::PemSource;
@@ -115,6 +116,23 @@ fn a_connection_that_is_closed_is_made_anew() {
         let url = format!("http://{}/", origin.addr());
         runtime.block_on(transport.send(&get(url))).unwrap();
         assert_eq!((origin.requests().len(), origin.connections()), (requests, requests));
+    }
+}
+
+/// Those who only say yes or no may say so at any length.
+#[test]
+fn a_status_is_told_whatever_follows_it() {
+    let runtime = runtime();
+    let origin = Origin::setup().answer(|request| {
+        let bytes = if request.uri().path() == "/huge" { 2 << 20 } else { 2 };
+        Some(Response::new(vec![b'x'; bytes].into()))
+    });
+    let (origin, transport) = (origin.http1(), transport(&[]));
+    for (path, connections) in [("/", 1), ("/", 1), ("/huge", 1), ("/", 2)] {
+        let url = format!("http://{}{path}", origin.addr());
+        let request = Outgoing::new(hyper::Method::GET, &url, None, Vec::new()).unwrap();
+        assert_eq!(runtime.block_on(transport.status(&request)), Ok(200), "{path}");
+        assert_eq!(origin.connections(), connections, "{path}");
     }
 }
 
