@@ -24,6 +24,7 @@ pub(super) fn run(cx: &mut Context<'_>) {
     for (name, issuer) in &cx.model.issuers {
         let IssuerKind::Acme(acme) = &issuer.kind else { continue };
         found.extend(doubts(cx, name, acme));
+        found.extend(open_to_anybody(cx, name, acme));
     }
     found.into_iter().for_each(|diagnostic| cx.push(diagnostic));
 }
@@ -116,6 +117,22 @@ fn is_private(host: &HostPattern) -> bool {
         }
         Err(_) => host.is_local(),
     }
+}
+
+/// Who is allowed without a question, without a list: below a wildcard there are as many names as anybody likes.
+fn open_to_anybody(cx: &Context<'_>, name: &IssuerName, issuer: &AcmeIssuer) -> Option<Diagnostic> {
+    let allow = &issuer.on_demand.as_ref()?.allow;
+    let wildcard = allow.iter().find(|host| !matches!(host, HostPattern::Exact(_)))?;
+    let node = cx.resolved.get(Section::Issuers, name.as_str())?;
+    let on_demand = node.table.sub("acme").sub("on-demand");
+    let places = || on_demand.items("allow").iter().zip(allow);
+    let span = places().find(|(_, host)| *host == wildcard).map_or(Span::NONE, |(value, _)| value.span);
+    let message = format!(
+        "anybody can have the issuer `{name}` order certificates for names under `{wildcard}`, until its throttle and \
+         the limits of its CA are used up for all sites"
+    );
+    let help = "leave the wildcard out, and name a service that says which names are yours: `ask = \"..\"`";
+    Some(Diagnostic::warning("open-issuer", message).at(span, "").help(help))
 }
 
 /// What an issuer cannot do, whatever the sites.

@@ -283,7 +283,7 @@ fn what_no_ca_certifies() {
         ))
     };
     let first = "`hosts = [\"*.x.example\"]` with a DNS challenge, ";
-    let on_demand = "on-demand.allow = [\"**.x.example\"]";
+    let on_demand = "on-demand.ask = \"http://127.0.0.1:9/\"";
     for (acme, host, expected) in [
         ("", "a.example", None),
         ("", "203.0.113.7", None),
@@ -319,6 +319,23 @@ fn what_no_ca_certifies() {
         let expected: Vec<_> =
             expected.into_iter().map(|text| format!("t.toml:3:8 Error no-certificate: {text}")).collect();
         check(&text, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_wildcard_that_is_allowed_opens_the_issuer_to_anybody() {
+    let warning = "t.toml:2:42 Warning open-issuer: anybody can have the issuer `main` order certificates for names \
+                   under `*.x.example`, until its throttle and the limits of its CA are used up for all sites (leave \
+                   the wildcard out, and name a service that says which names are yours: `ask = \"..\"`)";
+    for (allow, more, expected) in [
+        ("\"a.example\", \"*.x.example\"", "", &[warning][..]),
+        ("\"a.example\", \"*.x.example\"", ", on-demand.ask = \"http://127.0.0.1:9/\"", &[warning]),
+        ("\"a.example\", \"b.x.example\"", "", &[]),
+    ] {
+        let text = format!(
+            "[issuers.main]\nacme = {{ on-demand.allow = [{allow}]{more} }}\n[sites.\"**.x.example\"]\nto = \"@ping\"\n"
+        );
+        check(&text, expected);
     }
 }
 
