@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     match commands::run(arguments) {
         Ok(code) => code,
         Err(error) => {
-            output::error(&format!("{error:#}"));
+            output::error(&output::chain(&error));
             output::FAILED.into()
         }
     }

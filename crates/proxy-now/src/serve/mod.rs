@@ -83,7 +83,7 @@ fn refused(error: &anyhow::Error) -> Result<ExitCode> {
             output::error("the configuration is refused: nothing is served");
             Ok(output::FAILED.into())
         }
-        _ => Err(anyhow::anyhow!("{error:#}")),
+        _ => Err(anyhow::anyhow!(output::chain(error))),
     }
 }
 
