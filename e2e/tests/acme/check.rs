@@ -58,6 +58,8 @@ fn what_would_go_wrong_is_said_and_what_was_not_shown_too() {
     let blocked = config(staged).replace("a.proxy.example", "blocked-domain.example");
     let refused = "directory passed, account passed, certificate failed";
     check(&mut own, &blocked, &["--acme"]).expect(1, refused, "blocked-domain.example");
+    let told = own.command(&["check", "--acme=live", "site.toml"], &blocked);
+    assert!(told.code() == 1 && told.stdout.contains("site.toml: 1 failure at the CAs"), "{told:?}");
     let nobody = config(&format!("staging = \"https://127.0.0.1:{}/dir\"", pn_testkit::free_port()));
     check(&mut own, &nobody, &["--acme"]).expect(1, "directory failed", "look at the network");
     let mut stranger = setup(&place, &pebble, &Authority::new());

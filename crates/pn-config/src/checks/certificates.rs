@@ -155,6 +155,11 @@ impl Wrong {
         if self == Self::Mismatch { "key-mismatch" } else { "invalid-certificate" }
     }
 
+    /// Whether it is the key alone that has to be mended.
+    pub(super) fn is_of_key(self) -> bool {
+        matches!(self, Self::NoKey | Self::KeyKind)
+    }
+
     pub(super) fn help(self) -> &'static str {
         match self {
             Self::NoCertificate | Self::Damaged => "`cert` is a PEM chain, the leaf first",

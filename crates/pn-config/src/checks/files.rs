@@ -7,7 +7,7 @@ use crate::lower::{Context, FileUse, FileWhat};
 use crate::value::Span;
 use crate::{fs, load::LoadOptions};
 use pn_model::limits::{PEM_FILE_BYTES, USERS_FILE_BYTES};
-use pn_model::site::PemSource;
+use pn_model::site::{CertificateFiles, PemSource};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -52,20 +52,20 @@ impl Checker<'_> {
     fn check(&mut self, one: &FileUse) {
         self.secret = one.secret;
         match &one.what {
-            FileWhat::Pair(pair, hosts) => {
+            FileWhat::Pair(pair, key_at, hosts) => {
                 let leaf = match (&pair.cert, &pair.key) {
                     (PemSource::File(cert), PemSource::File(key)) => {
                         let at = (cert.clone(), key.clone());
                         match self.pairs.get(&at) {
                             Some(known) => known.clone(),
                             None => {
-                                let leaf = self.leaf(&pair.cert, &pair.key, one.span);
+                                let leaf = self.leaf(pair, one.span, *key_at);
                                 self.pairs.insert(at, leaf.clone());
                                 leaf
                             }
                         }
                     }
-                    (cert, key) => self.leaf(cert, key, one.span),
+                    _ => self.leaf(pair, one.span, *key_at),
                 };
                 if let Some(leaf) = leaf {
                     let found = certificates::judge(&leaf, hosts, self.now);
@@ -79,12 +79,13 @@ impl Checker<'_> {
     }
 
     /// The leaf of a chain whose key fits it.
-    fn leaf(&mut self, cert: &PemSource, key: &PemSource, span: Span) -> Option<certificates::Leaf> {
-        let chain = self.bytes(cert, span);
-        let key = self.bytes(key, span);
+    fn leaf(&mut self, pair: &CertificateFiles, cert_at: Span, key_at: Span) -> Option<certificates::Leaf> {
+        let chain = self.bytes(&pair.cert, cert_at);
+        let key = self.bytes(&pair.key, key_at);
         match certificates::load(&chain?, &key?) {
             Ok(leaf) => Some(leaf),
             Err(error) => {
+                let span = if error.is_of_key() { key_at } else { cert_at };
                 let found = Diagnostic::error(error.code(), error.to_string()).at(span, "");
                 self.out.push(found.help(error.help()));
                 None

@@ -261,8 +261,7 @@ fn certificates_and_keys() {
                 certificate = { cert = \"a.pem\", key = \"keys/a.key\" }\n";
     let check = |cert: &str, key: &str, expected: &str| {
         let got = with_files(text, &[("/c/a.pem", cert), ("/c/keys/a.key", key)], false);
-        let expected =
-            if expected.is_empty() { String::new() } else { format!("/c/t.toml:4:24 {expected}\n") };
+        let expected = if expected.is_empty() { String::new() } else { format!("/c/t.toml:{expected}\n") };
         assert_eq!(got, expected);
     };
     let names = ["A.example", "*.b.example", "10.0.0.1"];
@@ -270,26 +269,26 @@ fn certificates_and_keys() {
     let (_, other) = pair(&names, (-1, 90));
     check(&cert, &key, "");
     check(&cert, &other, {
-        "Error key-mismatch: the certificate and the private key are not of each other (name the key that the \
+        "4:24 Error key-mismatch: the certificate and the private key are not of each other (name the key that the \
          certificate was made with; the leaf comes first in `cert`)"
     });
     check("nothing", &key, {
-        "Error invalid-certificate: there is no certificate in `cert` (`cert` is a PEM chain, the leaf first)"
+        "4:24 Error invalid-certificate: there is no certificate in `cert` (`cert` is a PEM chain, the leaf first)"
     });
     check(&cert, &cert, {
-        "Error invalid-certificate: there is no private key in `key` (`key` is a PEM private key without a password)"
+        "4:39 Error invalid-certificate: there is no private key in `key` (`key` is a PEM private key without a password)"
     });
     let (cert, key) = pair(&["*.example"], (-1, 90));
     check(&cert, &key, {
-        "Error certificate-host: the certificate does not cover `*.b.example`, `10.0.0.1` (it is for *.example)"
+        "4:24 Error certificate-host: the certificate does not cover `*.b.example`, `10.0.0.1` (it is for *.example)"
     });
     let (cert, key) = pair(&names, (-9, -2));
-    check(&cert, &key, "Warning certificate-expiry: the certificate expired 1 days ago (renew it)");
+    check(&cert, &key, "4:24 Warning certificate-expiry: the certificate expired 1 days ago (renew it)");
     let (cert, key) = pair(&names, (-9, 5));
-    check(&cert, &key, "Warning certificate-expiry: the certificate expires in 5 days (renew it)");
+    check(&cert, &key, "4:24 Warning certificate-expiry: the certificate expires in 5 days (renew it)");
     let (cert, key) = pair(&names, (3, 90));
     check(&cert, &key, {
-        "Warning certificate-expiry: the certificate is not valid for another 3 days (check the clock and the \
+        "4:24 Warning certificate-expiry: the certificate is not valid for another 3 days (check the clock and the \
          certificate)"
     });
 }
@@ -320,7 +319,7 @@ fn files_that_are_not_there() {
     let got = with_files(text, &[], false);
     let expected = [
         missing("5:24", "a.pem"),
-        missing("5:24", "a.key"),
+        missing("5:39", "a.key"),
         missing("7:25", "users"),
         missing("9:21", "roots.pem"),
     ];

@@ -47,8 +47,8 @@ pub(crate) struct FileUse {
 }
 
 pub(crate) enum FileWhat {
-    /// With the hosts that it must cover; none for client certificates.
-    Pair(CertificateFiles, Vec<HostPattern>),
+    /// With the place of its key, and the hosts that it must cover; none for client certificates.
+    Pair(CertificateFiles, Span, Vec<HostPattern>),
     Roots(PemSource),
     Revocations(PemSource),
     Users(PathBuf),
@@ -224,7 +224,7 @@ impl<'a> Context<'a> {
         }
         let files = CertificateFiles { cert: self.pem(cert)?, key: self.pem(key)? };
         if !cert.absent && !key.absent {
-            let what = FileWhat::Pair(files.clone(), hosts.to_vec());
+            let what = FileWhat::Pair(files.clone(), key.span, hosts.to_vec());
             self.files.push(FileUse { what, span: cert.span, secret: cert.secret || key.secret });
         }
         Some(files)

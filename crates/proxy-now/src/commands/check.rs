@@ -29,11 +29,11 @@ pub(super) fn check(options: &Check) -> Result<ExitCode> {
         Format::Human => {
             output::note(&loaded.text(output::coloured()));
             output::print(&rehearsal::text(&tried));
-            output::print(&verdict(&loaded, &inputs.named));
+            output::print(&verdict(&loaded, &inputs.named, rehearsal::failures(&tried, options.strict)));
         }
     }
     let stands = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error || options.strict;
-    let passes = !loaded.diagnostics.iter().any(stands) && rehearsal::passes(&tried, options.strict);
+    let passes = !loaded.diagnostics.iter().any(stands) && rehearsal::failures(&tried, options.strict) == 0;
     Ok(if passes { ExitCode::SUCCESS } else { output::FAILED.into() })
 }
 
@@ -88,10 +88,10 @@ fn report(
 ) {
     let span = loaded.span(at).filter(|span| loaded.sources.place(*span).is_some());
     // What is wrong with a certificate is found when its files are read, at one of them.
-    let file = loaded.span(&at.child("cert")).filter(|_| code == "tls");
+    let files = ["cert", "key"].map(|key| loaded.span(&at.child(key)).filter(|_| code == "tls"));
     let known = |diagnostic: &Diagnostic| {
         let place = diagnostic.labels.first().map(|label| label.span);
-        let same = place == span || place == file || code == "tls" && is_within(loaded, place, span);
+        let same = place == span || files.contains(&place) || code == "tls" && is_within(loaded, place, span);
         diagnostic.severity <= severity && place.is_some() && same
     };
     if loaded.diagnostics.iter().any(known) {
@@ -113,15 +113,17 @@ fn is_within(loaded: &Loaded, inner: Option<Span>, outer: Option<Span>) -> bool 
         && (inner.end_line, inner.end_column) <= (outer.end_line, outer.end_column)
 }
 
-/// `proxy-now.toml: 2 errors, 1 warning`
-fn verdict(loaded: &Loaded, named: &str) -> String {
+/// `proxy-now.toml: 2 errors, 1 warning, 1 failure at the CAs`
+fn verdict(loaded: &Loaded, named: &str, failures: usize) -> String {
     let count = |severity| loaded.diagnostics.iter().filter(|found| found.severity == severity).count();
     let counted = |number: usize, word: &str| match number {
         0 => None,
         1 => Some(format!("1 {word}")),
         more => Some(format!("{more} {word}s")),
     };
-    let found = [counted(count(Severity::Error), "error"), counted(count(Severity::Warning), "warning")];
+    let at_cas = counted(failures, "failure").map(|counted| format!("{counted} at the CAs"));
+    let found =
+        [counted(count(Severity::Error), "error"), counted(count(Severity::Warning), "warning"), at_cas];
     let found: Vec<String> = found.into_iter().flatten().collect();
     if found.is_empty() {
         format!("{named}: no errors\n")

@@ -32,13 +32,13 @@ pub(super) fn at_cas(model: Option<&Model>, asked: Option<AcmeCheck>) -> Result<
 }
 
 /// What was not tried fails where warnings do.
-pub(super) fn passes(tried: &Tried, strict: bool) -> bool {
-    let fails = |trial: &Trial| match trial.outcome {
+pub(super) fn failures(tried: &Tried, strict: bool) -> usize {
+    let fails = |trial: &&Trial| match trial.outcome {
         TrialOutcome::Passed => false,
         TrialOutcome::Failed => true,
         TrialOutcome::Skipped => strict,
     };
-    !tried.iter().flatten().flat_map(|one| &one.trials).any(fails)
+    tried.iter().flatten().flat_map(|one| &one.trials).filter(fails).count()
 }
 
 /// The findings, and what was tried beside them.
