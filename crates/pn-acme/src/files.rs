@@ -8,6 +8,7 @@ use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 const TEMPORARY: &str = ".tmp";
 /// What is in a state directory.
@@ -16,6 +17,10 @@ const OWN: [&str; 5] = ["lock", "internal-ca", "certificates", "last-good.json",
 const STICKY: u32 = 0o1000;
 /// Far above any file that is written here.
 const FILE_BYTES: u64 = 1 << 20;
+/// For the lock of a process that is ending.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Between two attempts: the kernel has no lock that waits for a while only.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The state directory, locked for this process until it is dropped or the process ends, however it ends.
 #[derive(Debug)]
@@ -33,12 +38,8 @@ impl StateDir {
         let options =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).to_owned();
         let mut lock = options.open(&place).map_err(|error| storage(&place, error))?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(AcmeError::InUse { path: path.to_owned(), owner: owner(&mut lock) });
-            }
-            Err(error) => return Err(storage(&place, error.into())),
+        if !take(&lock).map_err(|error| storage(&place, error))? {
+            return Err(AcmeError::InUse { path: path.to_owned(), owner: owner(&mut lock) });
         }
         // Only for the message above; the lock itself is the kernel's, and a full disk does not stand in its way.
         lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id())).unwrap_or_default();
@@ -47,6 +48,19 @@ impl StateDir {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Whether it is ours. A supervisor starts the next process at once, while the kernel still takes the killed one apart.
+fn take(lock: &File) -> io::Result<bool> {
+    let began = Instant::now();
+    loop {
+        match flock(lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(rustix::io::Errno::WOULDBLOCK) if began.elapsed() >= PATIENCE => return Ok(false),
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => std::thread::sleep(PAUSE),
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 
