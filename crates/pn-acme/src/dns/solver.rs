@@ -73,11 +73,7 @@ impl DnsSolver {
     /// Makes the records of these challenges and waits until they are seen. After an error none of those of dns-01 is
     /// left. Challenges of other kinds are passed over. `now`: seconds since 1970.
     pub async fn present(&self, challenges: &[Challenge], now: Time) -> Result<(), DnsError> {
-        // What hangs keeps no order from its turn.
-        match timeout(REMOVING, self.sweep(now)).await {
-            Ok(swept) => swept?,
-            Err(_) => tracing::warn!("not all TXT records of orders that are over were removed in time"),
-        }
+        self.tidy(now).await?;
         let result = self.try_present(challenges, now).await;
         if result.is_err()
             && let Err(error) = self.withdraw(challenges).await
@@ -148,7 +144,17 @@ impl DnsSolver {
         self.journal.forget(note).await
     }
 
-    /// Removes what earlier orders left, of processes that were killed or servers that did not answer.
+    /// Removes what orders that are over have left, of processes that were killed or servers that did not answer. What
+    /// stays is told by the log, and tried again the next time. `now`: seconds since 1970.
+    pub async fn tidy(&self, now: Time) -> Result<(), DnsError> {
+        // What hangs keeps no order from its turn.
+        let swept = timeout(REMOVING, self.sweep(now)).await;
+        swept.unwrap_or_else(|_| {
+            tracing::warn!("not all TXT records of orders that are over were removed in time");
+            Ok(())
+        })
+    }
+
     async fn sweep(&self, now: Time) -> Result<(), DnsError> {
         for note in self.journal.overdue(now).await? {
             match self.remove(&note).await {

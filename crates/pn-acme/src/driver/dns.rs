@@ -60,6 +60,10 @@ impl Presenter for DnsChallenges {
     fn withdraw<'a>(&'a self, challenges: &'a [Challenge]) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async move { self.solver.withdraw(challenges).await.map_err(|error| error.to_string()) })
     }
+
+    fn tidy(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async { self.solver.tidy((self.clock)()).await.map_err(|error| error.to_string()) })
+    }
 }
 
 impl HttpClient for Transport {

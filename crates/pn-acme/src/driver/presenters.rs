@@ -19,6 +19,11 @@ pub trait Presenter: Send + Sync + fmt::Debug {
 
     /// Takes back what there is of them. What is not there is no error.
     fn withdraw<'a>(&'a self, challenges: &'a [Challenge]) -> BoxFuture<'a, Result<(), String>>;
+
+    /// Takes back what earlier processes left, for presenters whose answers outlive them.
+    fn tidy(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// Who presents what.
@@ -52,6 +57,15 @@ impl Presenters {
             }
         }
         outcome
+    }
+
+    /// Of orders that are over.
+    pub(super) async fn tidy(&self) -> Result<(), String> {
+        // The other challenge of the DNS, which stays, has the same presenter.
+        match self.0.get(&ChallengeKind::Dns01) {
+            Some(presenter) => presenter.tidy().await,
+            None => Ok(()),
+        }
     }
 
     fn split(&self, challenges: &[Challenge]) -> Result<Vec<(&Arc<dyn Presenter>, Vec<Challenge>)>, String> {

@@ -9,6 +9,7 @@ use crate::storage::{BoxFuture, Clock};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// How a CA is spoken to; a simulated one without sockets.
 pub(super) trait Wire: Send + Sync + fmt::Debug {
@@ -36,6 +37,8 @@ pub(super) struct Standing(Mutex<Vec<(Presenters, Challenge)>>);
 
 /// Longest sleep at once, so that a clock that is set while it lasts is noticed.
 const NAP: u64 = 30;
+/// Longest that a certificate's lock is held for what a procedure left: a name server may be gone.
+const CLEARING: Duration = Duration::from_secs(300);
 
 pub(super) async fn run<M: Machine>(mut machine: M, world: &World<'_>) -> Result<M::Output, AcmeFault> {
     let mut input = Input::Start;
@@ -74,8 +77,13 @@ impl Standing {
     /// Withdraws what a procedure left that was dropped on its way.
     pub(super) async fn clear(&self) {
         let left = std::mem::take(&mut *self.lock());
-        for (presenters, challenge) in left {
-            withdraw(&presenters, &[challenge]).await;
+        let each = async {
+            for (presenters, challenge) in left {
+                withdraw(&presenters, &[challenge]).await;
+            }
+        };
+        if timeout(CLEARING, each).await.is_err() {
+            tracing::warn!("not all challenges of ACME were withdrawn in time");
         }
     }
 

@@ -1,4 +1,5 @@
-//! Stored certificates that nobody wants any more are cleared away, long after they have ended.
+//! Stored certificates that nobody wants any more are cleared away, long after they have ended, and so are answers to
+//! challenges that a process left when it was killed.
 //!
 //! Whether another node wants one is found out by asking: it is marked first, and whoever wants it takes the mark away at
 //! its next look. Marks are only acted upon by a later sweep, so that every node has looked by then.
@@ -28,6 +29,12 @@ pub(super) async fn sweep(cx: &Context) {
         Ok(0) => {}
         Ok(gone) => tracing::info!(gone, "certificates that nobody wants any more were cleared away"),
         Err(error) => tracing::warn!(%error, "certificates that nobody wants any more were not cleared away"),
+    }
+    let wanted = cx.wanted.load_full();
+    for (issuer, issuing) in &*wanted.issuers {
+        if let Err(error) = issuing.presenters.tidy().await {
+            tracing::warn!(%issuer, error, "what is left of earlier challenges was not looked at");
+        }
     }
 }
 

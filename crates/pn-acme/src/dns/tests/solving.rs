@@ -76,6 +76,9 @@ fn what_a_killed_process_left_goes_with_a_later_order() {
         assert_eq!(txt(server, APEX).await, values(&[&left, &live, &other]));
         node().present(std::slice::from_ref(&last), NOW + 4000).await.unwrap();
         assert_eq!(txt(server, APEX).await, values(&[&live, &other, &last]));
+        // Nor does it wait for an order that never comes.
+        node().tidy(NOW + 7000).await.unwrap();
+        assert_eq!(txt(server, APEX).await, values(&[&other, &last]));
     });
 }
 

@@ -22,6 +22,7 @@ use pn_tls::{CertificateStore, NoCertificate, OnDemand, TimeProvider};
 use rustls_pki_types::UnixTime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -91,7 +92,7 @@ impl fmt::Debug for Ca {
 
 /// The way to all CAs of the world, and what they find in it.
 #[derive(Debug)]
-struct Cas(Vec<(&'static str, Ca)>);
+struct Cas(Vec<(&'static str, Ca)>, Arc<AtomicUsize>);
 
 impl Wire for Cas {
     fn send<'a>(&'a self, request: &'a HttpRequest) -> BoxFuture<'a, Result<HttpResponse, TransportError>> {
@@ -108,6 +109,11 @@ impl Presenter for Cas {
 
     fn withdraw<'a>(&'a self, challenges: &'a [Challenge]) -> BoxFuture<'a, Result<(), String>> {
         self.0.iter().for_each(|(_, ca)| ca.with(|ca| ca.withdraw(challenges)));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn tidy(&self) -> BoxFuture<'_, Result<(), String>> {
+        self.1.fetch_add(1, Ordering::SeqCst);
         Box::pin(async { Ok(()) })
     }
 }
@@ -130,6 +136,8 @@ pub(super) struct Nodes {
     pub(super) throttle: Throttle,
     /// Of the issuer `main`.
     pub(super) settings: AcmeIssuer,
+    /// How often it was looked for what earlier processes left.
+    pub(super) tidied: Arc<AtomicUsize>,
 }
 
 pub(super) struct Node {
@@ -150,9 +158,20 @@ impl Nodes {
         let store = MemoryStore::new("node", Arc::clone(&clock));
         let throttle = Throttle::new(10, Duration::from_secs(10));
         let settings = AcmeIssuer { directory: DIRECTORY.to_owned(), staging: None, ..AcmeIssuer::default() };
-        let nodes = Vec::new();
-        let mut nodes =
-            Self { ca, staging, rehearses, second, falls_back, store, clock, nodes, throttle, settings };
+        let (nodes, tidied) = (Vec::new(), Arc::default());
+        let mut nodes = Self {
+            ca,
+            staging,
+            rehearses,
+            second,
+            falls_back,
+            store,
+            clock,
+            nodes,
+            throttle,
+            settings,
+            tidied,
+        };
         (0..count).for_each(|_| nodes.add());
         nodes
     }
@@ -276,7 +295,7 @@ impl Nodes {
     fn wanted(&self, names: &[&str]) -> Wanted {
         let sources = self.sources();
         let all = [(BASE, &self.ca), (STAGING, &self.staging), (SECOND, &self.second)];
-        let all = Arc::new(Cas(all.map(|(base, ca)| (base, ca.clone())).to_vec()));
+        let all = Arc::new(Cas(all.map(|(base, ca)| (base, ca.clone())).to_vec(), Arc::clone(&self.tidied)));
         let world: Arc<dyn Presenter> = Arc::clone(&all) as _;
         let issuing = |source: &Source| {
             let settings = AcmeIssuer {

@@ -124,3 +124,13 @@ async fn what_nobody_wants_is_cleared_away_and_nothing_else() {
     assert_eq!(nodes.status(1)[0].state, CertificateState::Expired);
     assert!(nodes.serves(1, "c.test"), "it is better than none");
 }
+
+/// With no order for weeks, what a killed process left in a zone stays no longer than a day.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_challenges_is_looked_for_each_day() {
+    let nodes = Nodes::new(29, 1);
+    nodes.want(&["a.test"]).await;
+    nodes.pass(10.0).await;
+    let looks = nodes.tidied.load(std::sync::atomic::Ordering::SeqCst);
+    assert!((10..12).contains(&looks), "{looks} in ten days");
+}
