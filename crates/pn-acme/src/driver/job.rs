@@ -92,7 +92,7 @@ async fn act(cx: &Context, visit: &Visit) -> Result<(), PutOff> {
         return Err(PutOff::Elsewhere);
     };
     let standing = Standing::default();
-    let done = keep(&*cx.storage, &lease, under_lease(cx, visit, &lease, &standing)).await;
+    let done = keep(&*cx.storage, &lease, Box::pin(under_lease(cx, visit, &lease, &standing))).await;
     standing.clear().await;
     cx.storage.unlock(lease).await.map_err(trouble)?;
     done.unwrap_or_else(|given_up| Err(PutOff::Trouble(given_up.to_string())))
