@@ -22,6 +22,7 @@ mod outages;
 mod place;
 mod providers;
 mod renewal_info;
+mod second_choice;
 mod sharing;
 mod waiting;
 mod wildcard;
