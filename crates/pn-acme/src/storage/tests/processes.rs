@@ -3,9 +3,10 @@
 
 mod child;
 
+use crate::exchange::{Bundle, read_caddy};
 use crate::records::{CertificateRecord, Record, load};
 use crate::storage::{Expected, FileStore, Key, Storage};
-use child::{Child, KINDS, record};
+use child::{Child, KINDS, TAKEN, bundle, record};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 /// Two children die in each round.
 const ROUNDS: usize = 250;
+/// One child each.
+const EXCHANGES: usize = 100;
 
 #[tokio::test]
 async fn nothing_that_was_stored_is_lost_when_processes_are_killed() {
@@ -45,6 +48,89 @@ async fn nothing_that_was_stored_is_lost_when_processes_are_killed() {
     }
     assert_eq!(told.len(), 2 * KINDS.len());
     println!("{} writes outlasted {} deaths", told.values().sum::<u64>(), 2 * ROUNDS);
+}
+
+/// Each account and each certificate is there throughout, of the last import or the one that was killed; what was being
+/// cleared away is whole or gone; and the files for other proxies are whole.
+#[tokio::test]
+async fn an_import_export_or_clearing_away_that_is_killed_leaves_a_store_that_loads() {
+    let seed = RandomState::new().hash_one(0) | 1;
+    println!("seed {seed}");
+    let (mut random, mut last, mut inside) = (seed, 1, BTreeMap::new());
+    let (dir, out) = (memory_dir(), memory_dir());
+    bundle(1).store(&FileStore::open(dir.path()).unwrap(), false).await.unwrap();
+    for round in 0..EXCHANGES {
+        let order = format!("exchange {} {}", dir.path().display(), out.path().display());
+        let mut child = Child::start(&order);
+        let mut at = String::new();
+        for _ in 0..=next(&mut random) % 6 {
+            at = said(&child.line().unwrap(), &mut last);
+        }
+        let until = std::time::Instant::now() + Duration::from_micros(next(&mut random) % 3_000);
+        while std::time::Instant::now() < until {}
+        child.kill();
+        while let Some(line) = child.line() {
+            at = said(&line, &mut last);
+        }
+        *inside.entry(at).or_insert(0) += 1;
+        let found = Bundle::read(&FileStore::open(dir.path()).unwrap()).await.unwrap();
+        check_bundle(&found, last).unwrap_or_else(|lost| panic!("round {round}: {lost}"));
+        check_exported(out.path()).unwrap_or_else(|lost| panic!("round {round}: {lost}"));
+    }
+    println!("{EXCHANGES} deaths, after {inside:?}; {last} imports");
+}
+
+/// The step that was said, and the number of the last import that was begun.
+fn said(line: &str, last: &mut u64) -> String {
+    let (step, number) = line.split_once(' ').unwrap();
+    let number: u64 = number.parse().unwrap_or_else(|_| panic!("a child says: {line}"));
+    *last = (*last).max(if step == "cleared" { number + 1 } else { number });
+    step.to_owned()
+}
+
+fn check_bundle(found: &Bundle, last: u64) -> Result<(), String> {
+    if !found.notes.is_empty() || found.issuers.len() as u64 != TAKEN {
+        return Err(format!("{:?}, {} issuers", found.notes, found.issuers.len()));
+    }
+    for (at, issuer) in found.issuers.iter().enumerate() {
+        let ([account], [certificate]) = (&*issuer.accounts, &*issuer.certificates) else {
+            return Err(format!("{} has {} accounts", issuer.name, issuer.accounts.len()));
+        };
+        let whole = |number: u64| bundle(number).issuers.swap_remove(at);
+        let (of_account, of_certificate) = (account.registered_at, certificate.obtained_at);
+        let one_of_two = |number: u64| (last.saturating_sub(1)..=last + 1).contains(&number);
+        if whole(of_account).accounts[0] != *account || whole(of_certificate).certificates[0] != *certificate
+        {
+            return Err(format!("{} is of several imports", issuer.name));
+        }
+        if !one_of_two(of_account) || !one_of_two(of_certificate) {
+            return Err(format!("{}: {of_account} and {of_certificate}, last was {last}", issuer.name));
+        }
+    }
+    Ok(())
+}
+
+/// What stands under the names of files is whole; what was being written when it was killed stands beside them.
+fn check_exported(out: &Path) -> Result<(), String> {
+    let file = out.join("acme.json");
+    let Ok(text) = std::fs::read(&file) else { return Ok(()) };
+    let file: serde_json::Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    let resolvers = file.as_object().map_or(0, serde_json::Map::len);
+    let (files, _) = read_caddy(out).map_err(|error| error.to_string())?;
+    let keys: Vec<_> = files.iter().filter(|(name, _)| name.ends_with(".key")).collect();
+    match keys.iter().find(|(_, content)| !is_whole(content)) {
+        Some((name, _)) => Err(format!("{name} is not whole")),
+        None if resolvers as u64 != TAKEN || keys.len() as u64 != 2 * TAKEN => {
+            Err(format!("{resolvers} resolvers, {} keys", keys.len()))
+        }
+        None => Ok(()),
+    }
+}
+
+fn is_whole(key: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(key);
+    let number = text.lines().next().and_then(|line| line.strip_prefix("key ")?.parse().ok());
+    number.is_some_and(|number| record(number).key_pem.expose() == text)
 }
 
 /// Every record that a child was told is stored is there, or the one that it wrote after it and could not tell of.

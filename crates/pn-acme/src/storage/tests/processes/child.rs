@@ -1,15 +1,17 @@
 //! A child process: starting one, and what it does.
 
-use crate::records::{CertificateRecord, Source, load, save};
-use crate::storage::{Expected, FileStore, Key, Storage, StorageError};
+use crate::exchange::{Bundle, BundleIssuer, export_caddy, export_traefik, write_caddy, write_traefik};
+use crate::records::{AccountRecord, CertificateRecord, Source, Upkeep, load, save};
+use crate::storage::{Ca, Expected, FileStore, Key, Storage, StorageError};
 use pn_model::Secret;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 /// What each writing child stores in turn.
-pub(super) const KINDS: [&str; 3] = ["accounts/ca", "certificates/ca", "keys/ca"];
+pub(super) const KINDS: [&str; 4] = ["accounts/ca", "certificates/ca", "schedule", "throttle/ca"];
 const TTL: Duration = Duration::from_secs(60);
 
 pub(super) struct Child {
@@ -97,6 +99,7 @@ async fn obey() {
     let store = FileStore::open(dir.as_ref()).unwrap();
     match order {
         "write" => write(&store, argument).await,
+        "exchange" => exchanging(&store, argument.as_ref()).await,
         "count" => count(&store, argument.parse().unwrap()).await,
         "exclude" => exclude(&store, argument.parse().unwrap()).await,
         "hold" => hold(&store, argument.parse().unwrap()).await,
@@ -117,6 +120,53 @@ async fn write(store: &FileStore, name: &str) {
         save(store, &key, &record(number), expected, Some(&lease)).await.unwrap();
         say(&format!("{key} {number}"));
         store.unlock(lease).await.unwrap();
+    }
+}
+
+/// How many accounts and certificates an import brings.
+pub(super) const TAKEN: u64 = 3;
+
+/// What comes from another proxy, with a number in all of its parts, for CAs and names that are always the same.
+pub(super) fn bundle(number: u64) -> Bundle {
+    let issuer = |ca: u64| {
+        let directory = format!("https://ca{ca}.example/directory");
+        let account = AccountRecord {
+            directory: directory.clone(),
+            url: format!("https://ca{ca}.example/account/{number}"),
+            email: None,
+            key_pem: Secret::new(format!("key {number}\n").repeat(20)),
+            registered_at: number,
+            body: serde_json::Value::Null,
+            upkeep: Upkeep::default(),
+            unknown: serde_json::Map::new(),
+        };
+        let names = vec![format!("ca{ca}.example.org")];
+        let certificate = CertificateRecord { names, issuer_directory: directory.clone(), ..record(number) };
+        BundleIssuer {
+            name: Ca::of(&directory).as_str().to_owned(),
+            directory: Some(directory),
+            accounts: vec![account],
+            certificates: vec![certificate],
+        }
+    };
+    Bundle { issuers: (0..TAKEN).map(issuer).collect(), ..Bundle::default() }
+}
+
+/// Imports, exports and clears away without end, each time with a number that is one higher.
+async fn exchanging(store: &FileStore, out: &Path) {
+    let last =
+        Bundle::read(store).await.unwrap().issuers.iter().map(|one| one.accounts[0].registered_at).max();
+    for number in last.unwrap_or(0) + 1.. {
+        bundle(number).store(store, true).await.unwrap();
+        say(&format!("imported {number}"));
+        let all = Bundle::read(store).await.unwrap();
+        write_caddy(out, &export_caddy(&all).0).unwrap();
+        write_traefik(&out.join("acme.json"), &export_traefik(&all).0).unwrap();
+        say(&format!("exported {number}"));
+        let passing = Key::schedule(&format!("passing-{number}"));
+        save(store, &passing, &record(number), Expected::Absent, None).await.unwrap();
+        store.delete(&passing, Expected::Any, None).await.unwrap();
+        say(&format!("cleared {number}"));
     }
 }
 
