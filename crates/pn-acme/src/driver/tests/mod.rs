@@ -3,6 +3,7 @@
 mod accounts;
 mod asked;
 mod damage;
+mod hosts;
 mod issuers;
 mod nodes;
 mod on_demand;

@@ -177,13 +177,18 @@ impl Nodes {
     }
 
     pub(super) fn add(&mut self) {
-        let clock = Arc::new(VirtualClock(Arc::clone(&self.clock)));
-        let certificates = Arc::new(CertificateStore::with_clock(clock));
+        let storage = self.store.node(&format!("node{}", self.nodes.len()));
+        self.add_with(Arc::new(storage), Arc::clone(&self.clock));
+    }
+
+    /// A node with its own way to the storage, and its own idea of the time.
+    pub(super) fn add_with(&mut self, storage: Arc<dyn Storage>, clock: Clock) {
+        let certificates = Arc::new(CertificateStore::with_clock(Arc::new(VirtualClock(Arc::clone(&clock)))));
         let parts = DriverParts {
-            storage: Arc::new(self.store.node(&format!("node{}", self.nodes.len()))),
+            storage,
             shared: false,
             certificates: Arc::clone(&certificates),
-            clock: Arc::clone(&self.clock),
+            clock,
             pace: Pace { recheck: 6 * 3_600, recheck_missing: 3_600, ..Pace::default() },
         };
         let (orders, inbox) = mpsc::channel(4);
