@@ -81,6 +81,7 @@ fn certificate(
         revoked_at: None,
         ocsp: None,
         unwanted_since: None,
+        proven_by: None,
         unknown: serde_json::Map::new(),
     })
 }

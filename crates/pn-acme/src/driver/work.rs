@@ -46,7 +46,8 @@ pub(super) async fn obtain(
     let ordered = order(cx, demand, page, attempt, &issuing, &who, standing).await;
     let now = cx.now();
     let made = ordered.and_then(|(obtained, key)| {
-        let record = certificate(demand, attempt, &issuing, obtained, &key, now);
+        let before = proven_by(page, &issuing);
+        let record = certificate(demand, attempt, &issuing, (obtained, before), &key, now);
         // What would be taken for damaged once it is stored would be ordered again at once.
         served::usable(&record, demand).map_err(|reason| unusable(&reason))?;
         Ok(record)
@@ -184,6 +185,7 @@ async fn prepare(
         replaces: before.and_then(|record| CertId::of_pem(&record.chain_pem)),
         challenges: in_turn(
             issuing.presenters.kinds(&issuing.settings.challenges),
+            proven_by(page, issuing),
             page.facts.tries.failures,
         ),
         preferred_chain: issuing.settings.preferred_chain.clone().filter(|_| !attempt.staging),
@@ -191,8 +193,19 @@ async fn prepare(
     Ok((key, order))
 }
 
-/// What failed by one challenge is tried by another next time: something before the proxy may let only one through.
-fn in_turn(mut kinds: Vec<ChallengeKind>, failures: u32) -> Vec<ChallengeKind> {
+/// How the certificate that is held was proven, where that was for this issuer.
+fn proven_by<'a>(page: &'a Page, issuing: &Issuing) -> Option<&'a str> {
+    let own = |record: &&CertificateRecord| record.issuer_directory == issuing.settings.directory;
+    page.record.as_ref().filter(own)?.proven_by.as_deref()
+}
+
+/// What worked before comes first, and what failed by one challenge is tried by another next time: something before the
+/// proxy may let only one through.
+fn in_turn(mut kinds: Vec<ChallengeKind>, worked: Option<&str>, failures: u32) -> Vec<ChallengeKind> {
+    let at = kinds.iter().position(|kind| Some(kind.name()) == worked);
+    if let Some(first) = at.and_then(|at| kinds.get_mut(..=at)) {
+        first.rotate_right(1);
+    }
     let first = failures as usize % kinds.len().max(1);
     kinds.rotate_left(first);
     kinds
@@ -246,11 +259,13 @@ fn certificate(
     demand: &Demand,
     attempt: &Attempt,
     issuing: &Issuing,
-    obtained: Obtained,
+    (obtained, before): (Obtained, Option<&str>),
     key: &CertificateKey,
     now: Time,
 ) -> CertificateRecord {
     CertificateRecord {
+        // A CA that still knew all the names says nothing of what works.
+        proven_by: obtained.proven_by.map(ChallengeKind::name).or(before).map(str::to_owned),
         names: demand.names.clone(),
         issuer_directory: attempt.directory.clone(),
         key_pem: Secret::new(key.to_pem()),

@@ -101,6 +101,7 @@ pub(super) fn certificate(chain: &[u8], key: &[u8], first: &str) -> Result<Certi
         revoked_at: None,
         ocsp: None,
         unwanted_since: None,
+        proven_by: None,
         unknown: serde_json::Map::new(),
     })
 }

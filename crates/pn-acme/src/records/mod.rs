@@ -89,6 +89,9 @@ pub struct CertificateRecord {
     /// When a node found that it has ended and is not wanted there. Nodes that want it take this away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unwanted_since: Option<Time>,
+    /// By which challenge a name of it was proven, as ACME calls it: the next order begins with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven_by: Option<String>,
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }

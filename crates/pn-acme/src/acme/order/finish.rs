@@ -73,7 +73,7 @@ impl Order {
         }
         let preferred_missing = found.is_none();
         let chain_pem = found.unwrap_or_else(|| chain.to_pem());
-        Ok(Obtained { chain_pem, order_url, topmost_issuers: issuers, preferred_missing })
+        Ok(Obtained { chain_pem, order_url, topmost_issuers: issuers, preferred_missing, proven_by: None })
     }
 
     fn chain(&self, answer: &Answer) -> Result<Chain, AcmeFault> {

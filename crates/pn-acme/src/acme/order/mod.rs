@@ -59,6 +59,8 @@ pub struct Obtained {
     pub topmost_issuers: Vec<String>,
     /// No chain is the preferred one.
     pub preferred_missing: bool,
+    /// How the first name that was open was proven. `None`: the CA knew all of them.
+    pub proven_by: Option<ChallengeKind>,
 }
 
 impl Order {
@@ -71,12 +73,13 @@ impl Order {
         let directory = line.directory().await?;
         self.check(line, &directory)?;
         let (url, order) = self.create(line, &directory).await?;
-        if order.status == Status::Pending {
-            self.prove(line, &directory, &order).await?;
-        }
+        let proven_by = match order.status {
+            Status::Pending => self.prove(line, &directory, &order).await?,
+            _ => None,
+        };
         let order = self.settled(line, &url, order, Status::Ready, READINESS).await?;
         let order = self.finalize(line, &url, order).await?;
-        self.download(line, url, &order).await
+        Ok(Obtained { proven_by, ..self.download(line, url, &order).await? })
     }
 
     fn check(&self, line: &Line, directory: &Directory) -> Result<(), AcmeFault> {

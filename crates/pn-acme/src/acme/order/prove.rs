@@ -25,14 +25,17 @@ impl Open {
 }
 
 impl Order {
+    /// How the first name was proven, if one was open.
     pub(super) async fn prove(
         &self,
         line: &Line,
         directory: &Directory,
         order: &WireOrder,
-    ) -> Result<(), AcmeFault> {
+    ) -> Result<Option<ChallengeKind>, AcmeFault> {
         let open = self.open(line, directory, order).await?;
-        self.prove_these(line, order, open).await
+        let first = open.first().map(|open| open.challenge.kind);
+        self.prove_these(line, order, open).await?;
+        Ok(first)
     }
 
     pub(super) async fn prove_these(

@@ -1,7 +1,7 @@
 //! Nodes that obtain and renew, from the first order to the stored certificate, with all that goes wrong.
 
 use super::sim::Nodes;
-use crate::acme::Identifier;
+use crate::acme::{ChallengeKind, Identifier};
 use crate::driver::board::CertificateState;
 use crate::life::Throttle;
 use crate::storage::Fault;
@@ -28,6 +28,27 @@ async fn certificates_are_obtained_and_renewed_when_the_ca_says() {
         assert_eq!(ca.accounts.len(), 1);
         assert!(ca.board.is_empty(), "everything is withdrawn");
     });
+}
+
+/// As behind a TLS terminator: each renewal would begin with the challenge that cannot work.
+#[tokio::test(start_paused = true)]
+async fn what_a_name_was_proven_by_is_tried_first_the_next_time() {
+    let mut nodes = Nodes::new(9, 1);
+    nodes.blocked = vec![ChallengeKind::TlsAlpn01];
+    nodes.ca.with(|ca| ca.policy.renewal_info = false);
+    nodes.want(&["a.test"]).await;
+    nodes.pass(0.01).await;
+    assert!(nodes.serves(0, "a.test"));
+    assert_eq!(nodes.orders(), 2, "one by each challenge");
+    nodes.pass(0.01).await;
+    nodes.pass(130.0).await;
+    assert_eq!(nodes.orders(), 4, "renewed twice, without a failure");
+    // What let only that through lets only the other through now.
+    nodes.blocked = vec![ChallengeKind::Http01];
+    nodes.want(&["a.test"]).await;
+    nodes.pass(70.0).await;
+    assert_eq!(nodes.orders(), 6);
+    assert_eq!(nodes.status(0)[0].failures, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -90,9 +90,9 @@ impl fmt::Debug for Ca {
     }
 }
 
-/// The way to all CAs of the world, and what they find in it.
+/// The way to all CAs of the world, and what they find in it: nothing of some kinds.
 #[derive(Debug)]
-struct Cas(Vec<(&'static str, Ca)>, Arc<AtomicUsize>);
+struct Cas(Vec<(&'static str, Ca)>, Arc<AtomicUsize>, Vec<ChallengeKind>);
 
 impl Wire for Cas {
     fn send<'a>(&'a self, request: &'a HttpRequest) -> BoxFuture<'a, Result<HttpResponse, TransportError>> {
@@ -103,7 +103,9 @@ impl Wire for Cas {
 
 impl Presenter for Cas {
     fn present<'a>(&'a self, challenges: &'a [Challenge]) -> BoxFuture<'a, Result<(), String>> {
-        self.0.iter().for_each(|(_, ca)| ca.with(|ca| ca.present(challenges)));
+        let through = challenges.iter().filter(|challenge| !self.2.contains(&challenge.kind));
+        let through: Vec<Challenge> = through.cloned().collect();
+        self.0.iter().for_each(|(_, ca)| ca.with(|ca| ca.present(&through)));
         Box::pin(async { Ok(()) })
     }
 
@@ -138,6 +140,8 @@ pub(super) struct Nodes {
     pub(super) settings: AcmeIssuer,
     /// How often it was looked for what earlier processes left.
     pub(super) tidied: Arc<AtomicUsize>,
+    /// What something before the nodes does not let through.
+    pub(super) blocked: Vec<ChallengeKind>,
 }
 
 pub(super) struct Node {
@@ -158,7 +162,7 @@ impl Nodes {
         let store = MemoryStore::new("node", Arc::clone(&clock));
         let throttle = Throttle::new(10, Duration::from_secs(10));
         let settings = AcmeIssuer { directory: DIRECTORY.to_owned(), staging: None, ..AcmeIssuer::default() };
-        let (nodes, tidied) = (Vec::new(), Arc::default());
+        let (nodes, tidied, blocked) = (Vec::new(), Arc::default(), Vec::new());
         let mut nodes = Self {
             ca,
             staging,
@@ -171,6 +175,7 @@ impl Nodes {
             throttle,
             settings,
             tidied,
+            blocked,
         };
         (0..count).for_each(|_| nodes.add());
         nodes
@@ -300,7 +305,8 @@ impl Nodes {
     fn wanted(&self, names: &[&str]) -> Wanted {
         let sources = self.sources();
         let all = [(BASE, &self.ca), (STAGING, &self.staging), (SECOND, &self.second)];
-        let all = Arc::new(Cas(all.map(|(base, ca)| (base, ca.clone())).to_vec(), Arc::clone(&self.tidied)));
+        let all = all.map(|(base, ca)| (base, ca.clone())).to_vec();
+        let all = Arc::new(Cas(all, Arc::clone(&self.tidied), self.blocked.clone()));
         let world: Arc<dyn Presenter> = Arc::clone(&all) as _;
         let issuing = |source: &Source| {
             let settings = AcmeIssuer {

@@ -86,6 +86,7 @@ pub(super) fn record(number: u64) -> CertificateRecord {
         revoked_at: None,
         ocsp: None,
         unwanted_since: None,
+        proven_by: None,
         unknown: serde_json::Map::new(),
     }
 }
