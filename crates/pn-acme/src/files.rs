@@ -35,9 +35,7 @@ impl StateDir {
         make_private(path)?;
         tighten_own(path)?;
         let place = path.join("lock");
-        let options =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).to_owned();
-        let mut lock = options.open(&place).map_err(|error| storage(&place, error))?;
+        let mut lock = open_lock(&place).map_err(|error| storage(&place, error))?;
         if !take(&lock).map_err(|error| storage(&place, error))? {
             return Err(AcmeError::InUse { path: path.to_owned(), owner: owner(&mut lock) });
         }
@@ -49,6 +47,28 @@ impl StateDir {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Where nothing can be written, the lock that an earlier process made will do: what that stored can be served.
+fn open_lock(place: &Path) -> io::Result<File> {
+    match OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(place) {
+        Err(error) if has_no_room(&error) => {
+            let Ok(lock) = open(place) else { return Err(error) };
+            tracing::error!(
+                file = %place.display(), %error,
+                "the state directory cannot be written to: what it holds is served, and nothing new is kept there \
+                 until the disk is mended"
+            );
+            Ok(lock)
+        }
+        opened => opened,
+    }
+}
+
+/// The disk cannot take anything now, while what it holds can be read.
+pub(crate) fn has_no_room(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), ReadOnlyFilesystem | StorageFull | QuotaExceeded)
 }
 
 /// Whether it is ours. A supervisor starts the next process at once, while the kernel still takes the killed one apart.
@@ -80,11 +100,17 @@ impl PrivateDir {
     /// Makes it when there is none, tightens it when others may enter, and clears what a killed process left.
     pub(crate) fn open(path: PathBuf) -> Result<Self, AcmeError> {
         make_private(&path)?;
-        let tighten = std::fs::set_permissions(&path, Permissions::from_mode(0o700));
-        tighten.map_err(|error| storage(&path, error))?;
+        let mode = std::fs::metadata(&path).map_err(|error| storage(&path, error))?.permissions().mode();
+        if mode & 0o777 != 0o700 {
+            let tighten = std::fs::set_permissions(&path, Permissions::from_mode(0o700));
+            tighten.map_err(|error| storage(&path, error))?;
+        }
         let dir = Self(path);
         for name in dir.names()?.iter().filter(|name| name.ends_with(TEMPORARY)) {
-            dir.remove(name)?;
+            match dir.remove(name) {
+                Err(AcmeError::Storage { source, .. }) if has_no_room(&source) => {}
+                removed => removed?,
+            }
         }
         Ok(dir)
     }

@@ -2,7 +2,7 @@
 
 use super::leaf::{Signer, key_id_of, params, validity};
 use crate::error::AcmeError;
-use crate::files::PrivateDir;
+use crate::files::{PrivateDir, has_no_room};
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
@@ -93,18 +93,26 @@ impl Authority {
         self.make_intermediate(now).map(Some)
     }
 
-    /// The stored intermediate, if it is whole, this root's, and not due.
+    /// The stored intermediate, if it is whole, this root's, and not due. One that is due goes on where the disk takes
+    /// no other.
     fn signer(&self, now: UnixTime) -> Result<Signer, AcmeError> {
-        if let Loaded::Pair(intermediate) = load(&self.dir, INTERMEDIATE)?
-            && intermediate.signed_by == self.root.key_id
-            && intermediate.is_valid(now)
-        {
-            let signer = Signer { intermediate: *intermediate };
-            if now.as_secs() < self.renew_at(&signer) {
-                return Ok(signer);
-            }
+        let Loaded::Pair(intermediate) = load(&self.dir, INTERMEDIATE)? else {
+            return self.make_intermediate(now);
+        };
+        if intermediate.signed_by != self.root.key_id || !intermediate.is_valid(now) {
+            return self.make_intermediate(now);
         }
-        self.make_intermediate(now)
+        let signer = Signer { intermediate: *intermediate };
+        if now.as_secs() < self.renew_at(&signer) {
+            return Ok(signer);
+        }
+        match self.make_intermediate(now) {
+            Err(AcmeError::Storage { path, source }) if has_no_room(&source) => {
+                tracing::error!(file = %path.display(), error = %source, "the internal CA's intermediate is not renewed");
+                Ok(signer)
+            }
+            made => made,
+        }
     }
 
     fn make_intermediate(&self, now: UnixTime) -> Result<Signer, AcmeError> {

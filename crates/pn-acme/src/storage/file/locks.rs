@@ -2,7 +2,7 @@
 
 use super::Files;
 use super::folder::{LOCKS, is_strange, read};
-use super::owner::is_alive;
+use super::owner::{Owner, is_alive};
 use crate::Time;
 use crate::storage::{Lease, StorageError, holds, key, whole_seconds};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ struct LockFile {
 impl Files {
     pub(in crate::storage) fn lock(&self, name: &str, ttl: Duration) -> Result<Option<Lease>, StorageError> {
         let (now, ttl) = ((self.clock)(), whole_seconds(ttl));
+        let owner = self.owner()?;
         let pass = self.gate.enter()?;
         let last = self.lock_file(name)?;
         let held = |last: &LockFile| last.is_current(now) && is_alive(&self.folder, &last.owner);
@@ -30,20 +31,21 @@ impl Files {
         let fence = pass.next_fence(last.map_or(0, |last| last.fence))?;
         let lease = Lease {
             name: name.to_owned(),
-            owner: self.owner.id().to_owned(),
+            owner: owner.id().to_owned(),
             fence,
             ttl,
             expires: now.saturating_add(ttl.as_secs()),
         };
-        self.write_lock(&lease, now)?;
+        self.write_lock(owner, &lease, now)?;
         Ok(Some(lease))
     }
 
     pub(in crate::storage) fn renew(&self, lease: &Lease) -> Result<Lease, StorageError> {
+        let owner = self.owner()?;
         let _pass = self.gate.enter()?;
         self.held(lease)?;
         let now = (self.clock)();
-        self.write_lock(lease, now)?;
+        self.write_lock(owner, lease, now)?;
         Ok(Lease { expires: now.saturating_add(lease.ttl.as_secs()), ..lease.clone() })
     }
 
@@ -74,7 +76,7 @@ impl Files {
         }
     }
 
-    fn write_lock(&self, lease: &Lease, since: Time) -> Result<(), StorageError> {
+    fn write_lock(&self, owner: &Owner, lease: &Lease, since: Time) -> Result<(), StorageError> {
         let file = LockFile {
             name: lease.name.clone(),
             owner: lease.owner.clone(),
@@ -84,7 +86,7 @@ impl Files {
         };
         // Text and numbers: nothing in it can fail.
         let text = serde_json::to_vec(&file).unwrap_or_default();
-        let written = self.folder.write_aside(&self.owner.temporary(), &text, false)?;
+        let written = self.folder.write_aside(&owner.temporary(), &text, false)?;
         written.place(&self.lock_path(&lease.name))
     }
 

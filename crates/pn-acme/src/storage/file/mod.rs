@@ -22,12 +22,13 @@ use super::{
     BoxFuture, Clock, Expected, Key, Lease, Loaded, Storage, StorageError, Stored, VALUE_BYTES, Version, key,
     system_clock,
 };
+use crate::files::has_no_room;
 use folder::Folder;
 use gate::Gate;
 use owner::Owner;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A folder that is open; clones are the same owner of locks. To be used on a tokio runtime.
@@ -38,13 +39,14 @@ pub struct FileStore(Arc<Files>);
 pub(super) struct Files {
     folder: Folder,
     gate: Gate,
-    owner: Owner,
+    /// None yet, where the disk took nothing so far.
+    owner: OnceLock<Owner>,
     clock: Clock,
 }
 
 impl FileStore {
     /// Makes the folder when there is none, closes it to others, and clears what killed processes left. May wait for
-    /// another process's write.
+    /// another process's write. On a disk that is full or read-only, what is stored can be read.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
         Self::with_clock(path, system_clock())
     }
@@ -129,14 +131,32 @@ impl Storage for FileStore {
 impl Files {
     pub(super) fn open(path: &Path, clock: Clock) -> Result<Self, StorageError> {
         let folder = Folder::open(path)?;
-        let gate = Gate::new(&folder);
-        let pass = gate.enter()?;
-        let place = path.join(folder::GATE);
-        folder.bequeath(&place).map_err(|error| folder::at(&place, error))?;
-        let owner = Owner::enter(&folder)?;
-        owner.clear_dead(&folder)?;
-        drop(pass);
-        Ok(Self { folder, gate, owner, clock })
+        let files = Self { gate: Gate::new(&folder), folder, owner: OnceLock::new(), clock };
+        match files.owner() {
+            Err(StorageError::File { path, source }) if has_no_room(&source) => tracing::error!(
+                file = %path.display(), error = %source,
+                "the certificate store cannot be written to: what it holds is served, and nothing is ordered until it can"
+            ),
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+        Ok(files)
+    }
+
+    /// Who writes and locks here. Becomes so with the first try that the disk lets it.
+    fn owner(&self) -> Result<&Owner, StorageError> {
+        if let Some(owner) = self.owner.get() {
+            return Ok(owner);
+        }
+        let _pass = self.gate.enter()?;
+        if let Some(owner) = self.owner.get() {
+            return Ok(owner);
+        }
+        let place = self.folder.path().join(folder::GATE);
+        self.folder.bequeath(&place).map_err(|error| folder::at(&place, error))?;
+        let owner = Owner::enter(&self.folder)?;
+        owner.clear_dead(&self.folder)?;
+        Ok(self.owner.get_or_init(|| owner))
     }
 
     pub(super) fn load(&self, key: &Key) -> Loaded {
@@ -157,7 +177,7 @@ impl Files {
         }
         self.folder.make_parents(key)?;
         // What is slow comes before the gate, so that it is held for microseconds.
-        let written = self.folder.write_aside(&self.owner.temporary(), value, true)?;
+        let written = self.folder.write_aside(&self.owner()?.temporary(), value, true)?;
         let pass = self.gate.enter()?;
         self.check(key, expected, under)?;
         written.place(&self.folder.place(key))?;
