@@ -29,9 +29,10 @@ pub(super) async fn answer<T, E: fmt::Display + From<Silence>>(
         let silence = Silence { of: of.get().cloned() };
         tracing::warn!("what was asked for lasts: {silence}");
         done.send(Err(silence.into())).unwrap_or_default();
+        let ca = of.get().map(String::as_str);
         match work.await {
-            Ok(_) => tracing::info!("what was asked for, and lasted, is done"),
-            Err(error) => tracing::error!(%error, "what was asked for, and lasted, failed"),
+            Ok(_) => tracing::info!(ca, "what was asked for, and lasted, is done"),
+            Err(error) => tracing::error!(ca, %error, "what was asked for, and lasted, failed"),
         }
         return;
     };
