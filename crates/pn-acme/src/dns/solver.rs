@@ -39,10 +39,11 @@ pub struct DnsSolver {
 
 /// Longest that an order lasts beside the wait for its records.
 const ORDER: Time = 3600;
-/// Longest that the records of an order are made for: it may have a hundred, and a program may take minutes for each.
-const MAKING: Duration = Duration::from_secs(1800);
-/// Longest that records are removed for; what stays goes later. A CA's answer waits for it.
-const REMOVING: Duration = Duration::from_secs(300);
+/// Longest that the records of an order are made for: there may be a hundred, a program may take minutes for each, and
+/// orders take turns with it. Below what the journal takes for the end of an order.
+const MAKING: Duration = Duration::from_secs(3000);
+/// Longest that records are removed for; what stays goes later. The order waits for it.
+const REMOVING: Duration = Duration::from_secs(600);
 
 impl DnsSolver {
     /// With the provider of an issuer's configuration. `client` serves `httpreq`; `storage` keeps what is to be removed.

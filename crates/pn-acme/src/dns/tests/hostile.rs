@@ -200,7 +200,7 @@ impl DnsPresenter for Hanging {
 fn a_provider_that_hangs_ends_the_order_and_leaves_a_note() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    for (adds, most) in [(true, 40), (false, 10)] {
+    for (adds, most) in [(true, 60), (false, 10)] {
         let storage = store();
         let unseen = Propagation { check: false, ..quick() };
         let lookup = lookup(SocketAddr::from(([127, 0, 0, 1], 1)));
