@@ -127,8 +127,11 @@ impl Planner {
                 continue;
             }
             let id = demand.id.clone();
-            self.forget(&id);
-            self.entries.insert(id.clone(), Entry::new(Arc::new(demand)));
+            // What somebody has asked for is asked for still.
+            let wish = self.forget(&id).and_then(|entry| entry.wish);
+            let mut entry = Entry::new(Arc::new(demand));
+            entry.wish = wish;
+            self.entries.insert(id.clone(), entry);
             self.wake(&id, now);
         }
         gone
@@ -221,7 +224,7 @@ impl Planner {
     /// A visit ended, and this is what the storage holds now.
     pub fn visited(&mut self, visit: &Visit, facts: Facts, now: Time) {
         let pace = self.pace;
-        self.end_visit(visit, |entry| {
+        self.end_visit(visit, now, |entry| {
             entry.trouble = None;
             let decision = entry.decide(&facts, now);
             entry.facts = Some(facts);
@@ -231,7 +234,7 @@ impl Planner {
 
     /// A visit came to nothing.
     pub fn put_off(&mut self, visit: &Visit, why: PutOff, now: Time) {
-        self.end_visit(visit, |entry| match why {
+        self.end_visit(visit, now, |entry| match why {
             PutOff::Elsewhere => {
                 entry.facts = None;
                 now + if entry.demand.on_demand { ELSEWHERE_ON_DEMAND } else { ELSEWHERE }
@@ -255,8 +258,11 @@ impl Planner {
         self.entries.get_mut(&visit.demand.id).filter(|entry| Arc::ptr_eq(&entry.demand, &visit.demand))
     }
 
-    fn end_visit(&mut self, visit: &Visit, wake: impl FnOnce(&mut Entry) -> Time) {
-        let Some(entry) = self.entry_of(visit) else { return };
+    fn end_visit(&mut self, visit: &Visit, now: Time, wake: impl FnOnce(&mut Entry) -> Time) {
+        let Some(entry) = self.entry_of(visit) else {
+            // Where it is wanted in another way by now, what the visit left in the storage is news.
+            return self.touch(&visit.demand.id, now);
+        };
         let was_busy = std::mem::take(&mut entry.busy);
         let at = wake(entry);
         self.busy -= usize::from(was_busy);

@@ -38,6 +38,23 @@ async fn a_young_certificate_is_replaced_once_and_without_a_gap() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_ordered_while_its_issuer_changes_is_served_at_once() {
+    let mut nodes = Nodes::new(13, 1);
+    nodes.want(&["a.test"]).await;
+    nodes.pass(0.01).await;
+    let before = nodes.serial(0, "a.test");
+    nodes.ca.answer_after(Duration::from_secs(5));
+    nodes.renew(0, "a.test").await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    nodes.throttle = Throttle::new(7, Duration::from_secs(70));
+    nodes.want(&["a.test"]).await;
+    // Less than it takes until every certificate is looked at.
+    nodes.pass(0.004).await;
+    assert_ne!(before, nodes.serial(0, "a.test"));
+    assert_eq!(nodes.orders(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn asking_skips_the_pause_after_failures_once_and_no_limit() {
     let mut nodes = Nodes::new(12, 1);
     nodes.throttle = Throttle::new(1, Duration::from_secs(3_600));

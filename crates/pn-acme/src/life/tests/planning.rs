@@ -161,6 +161,35 @@ fn a_visit_of_what_is_not_wanted_any_more_changes_nothing() {
     assert_eq!((planner.wake_at(), planner.plans(START).len()), (None, 0));
 }
 
+/// What it left in the storage is looked at, and who asked for it is not forgotten.
+#[test]
+fn a_change_in_the_middle_of_an_order_loses_neither_what_comes_of_it_nor_the_wish_for_it() {
+    let young = |failures: u32| Facts {
+        held: held(90),
+        tries: Tries { failures, last: START + 1, next: START + MINUTE, ..Tries::default() },
+    };
+    for obtained in [true, false] {
+        let (mut planner, demands) = planner(&["a.example"]);
+        let visit = only(&mut planner, START);
+        planner.visited(&visit, young(0), START);
+        planner.ask_for(&demands[0].id, START);
+        let order = only(&mut planner, START);
+        assert_eq!(order.kind, VisitKind::Act);
+        planner.demand(vec![demand("a.example", Throttle::new(3, Duration::from_secs(10)), true)], START + 1);
+        let visit = only(&mut planner, START + 1);
+        planner.visited(&visit, young(1), START + 1);
+        assert!(planner.visits(START + 2).is_empty() && planner.plans(START + 2)[0].asked_for);
+        planner.visited(&order, Facts::default(), START + 3);
+        let visit = only(&mut planner, START + 3);
+        assert_eq!(visit.kind, VisitKind::Look);
+        let now = if obtained { Facts { held: held(91), ..Facts::default() } } else { young(1) };
+        planner.visited(&visit, now, START + 3);
+        assert_eq!(planner.plans(START + 4)[0].asked_for, !obtained);
+        let again = planner.visits(START + 2 * MINUTE);
+        assert_eq!(again.iter().any(|visit| visit.kind == VisitKind::Act), !obtained, "{again:?}");
+    }
+}
+
 /// It is not known then what is held: that is found out at once, and what is asked for is another one than that.
 #[test]
 fn who_asks_after_trouble_is_told_of_it_and_ends_its_pause() {
