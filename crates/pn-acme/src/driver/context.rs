@@ -42,6 +42,8 @@ pub(super) struct Context {
     planner: Mutex<Planner>,
     pub(super) shelf: Shelf,
     pub(super) damage: Damage,
+    /// Held by whoever takes a place of a throttle.
+    pub(super) places: tokio::sync::Mutex<()>,
     pub(super) tally: Tally,
     /// Where handshakes ask for certificates on demand, and what becomes of it.
     pub(super) door: Door,
@@ -74,6 +76,7 @@ impl Context {
             planner: Mutex::new(Planner::new(parts.pace)),
             shelf: Shelf::default(),
             damage: Damage::default(),
+            places: tokio::sync::Mutex::default(),
             tally: Tally::default(),
             quiet: Mutex::default(),
             door,

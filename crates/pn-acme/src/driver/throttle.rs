@@ -7,7 +7,7 @@ use crate::life::{Slots, Throttle};
 use crate::records::{ThrottleRecord, load, save};
 use crate::storage::{Ca, Expected, Key, StorageError};
 
-/// Nodes that take a place at the same moment; each time one of them gets it.
+/// Other processes that take a place at the same moment; each time one of them gets it.
 const SWAPS: u32 = 20;
 
 /// A place, or when there is one.
@@ -17,9 +17,10 @@ pub(super) async fn take_slot(
     account: &str,
     throttle: Throttle,
 ) -> Result<Result<(), Time>, StorageError> {
+    // Dozens of our own would come to one place only, and read it anew for each that was faster.
+    let _turn = cx.places.lock().await;
     let (storage, now) = (&*cx.storage, cx.now());
     let key = Key::throttle(&Ca::of(directory), account);
-    let mut last = Ok(());
     for _ in 0..SWAPS {
         let found = load::<ThrottleRecord>(storage, &key).await;
         let Some(found) = cx.damage.mind(&key, found, THEN)? else {
@@ -38,11 +39,11 @@ pub(super) async fn take_slot(
         let record = ThrottleRecord { orders: slots.times().to_vec(), ..record };
         match save(storage, &key, &record, expected, None).await {
             Ok(_) => return Ok(taken),
-            Err(conflict @ StorageError::Conflict(_)) => last = Err(conflict),
+            Err(StorageError::Conflict(_)) => {}
             Err(error) => return Err(error),
         }
     }
-    last.map(|()| Err(now + 1))
+    Ok(Err(now + 1))
 }
 
 const THEN: &str = "the throttle counts as full from now on; remove the file to order at once";

@@ -2,6 +2,7 @@
 
 use super::sim::Nodes;
 use crate::driver::board::CertificateState;
+use crate::life::Throttle;
 use crate::storage::{
     ACCOUNTS, BoxFuture, Clock, Expected, Key, Lease, Loaded, MemoryStore, Storage, StorageError, Stored,
     Version,
@@ -34,7 +35,7 @@ impl Far {
     async fn wait(&self) {
         let step = |random: u64| Some(random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
         let random = self.random.fetch_update(Ordering::SeqCst, Ordering::SeqCst, step).unwrap();
-        tokio::time::sleep(Duration::from_millis((random >> 33) % self.most.max(1))).await;
+        tokio::time::sleep(Duration::from_millis(1 + (random >> 33) % self.most.max(1))).await;
     }
 }
 
@@ -128,6 +129,25 @@ async fn clocks_that_differ_by_minutes_cost_no_certificate() {
         assert_eq!(nodes.store.list(ACCOUNTS).await.unwrap().len(), 1, "seed {seed}");
         all_serve_the_newest(&nodes, seed);
     }
+}
+
+/// They come to the throttle of their account all at once.
+#[tokio::test(start_paused = true)]
+async fn many_certificates_of_one_node_are_not_in_each_others_way() {
+    let mut nodes = Nodes::new(5, 0);
+    nodes.throttle = Throttle::new(1_000, Duration::from_secs(10));
+    let (store, clock) = (nodes.store.node("host"), Arc::clone(&nodes.clock));
+    nodes.add_with(Arc::new(Far { store, most: 1, random: AtomicU64::new(5) }), clock);
+    let names: Vec<String> = (0..60).map(|number| format!("{number}.test")).collect();
+    nodes.want(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    for second in 0..120 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let troubled: Vec<_> = nodes.status(0).into_iter().filter_map(|one| one.last_error).collect();
+        let told: Vec<_> = troubled.iter().filter(|error| error.contains("throttle")).collect();
+        assert!(told.is_empty(), "after {second} s: {told:?}");
+    }
+    assert_eq!(nodes.orders(), names.len());
+    assert!(nodes.status(0).iter().all(|one| one.state == CertificateState::Valid));
 }
 
 fn all_serve_the_newest(nodes: &Nodes, seed: u64) {
