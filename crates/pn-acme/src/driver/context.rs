@@ -6,6 +6,7 @@ use super::board::CertificateStatus;
 use super::damage::Damage;
 use super::desk::Desk;
 use super::door::{Door, Knock, RuleSet};
+use super::loudness::Loudness;
 use super::permission::Permission;
 use super::presenters::{LocalPresenter, Presenter, Presenters};
 use super::run::{Standing, World};
@@ -42,6 +43,7 @@ pub(super) struct Context {
     planner: Mutex<Planner>,
     pub(super) shelf: Shelf,
     pub(super) damage: Damage,
+    pub(super) loudness: Loudness,
     /// Held by whoever takes a place of a throttle.
     pub(super) places: tokio::sync::Mutex<()>,
     pub(super) tally: Tally,
@@ -76,6 +78,7 @@ impl Context {
             planner: Mutex::new(Planner::new(parts.pace)),
             shelf: Shelf::default(),
             damage: Damage::default(),
+            loudness: Loudness::default(),
             places: tokio::sync::Mutex::default(),
             tally: Tally::default(),
             quiet: Mutex::default(),

@@ -24,8 +24,11 @@ pub(super) async fn visit(cx: &Context, visit: &Visit) {
     match page {
         Ok(page) => cx.planner().visited(visit, page.facts, now),
         Err(put_off) => {
-            if let PutOff::Trouble(error) = &put_off {
-                tracing::error!(names = %work::names(&visit.demand), error, "certificate not looked after");
+            if let PutOff::Trouble(error) = &put_off
+                && let Some(unsaid) = cx.loudness.may_tell(now)
+            {
+                let names = work::names(&visit.demand);
+                tracing::error!(%names, error, unsaid, "certificate not looked after");
             }
             cx.planner().put_off(visit, put_off, now);
         }

@@ -14,6 +14,7 @@ mod door;
 mod guests;
 mod job;
 mod keep;
+mod loudness;
 mod others;
 mod permission;
 mod presenters;
