@@ -6,6 +6,7 @@ use std::io::pipe;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -16,6 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::error::DnsError;
 use super::presenter::{Change, DnsPresenter, TxtRecord};
+use super::turn::turn_of;
 use crate::storage::BoxFuture;
 
 /// All that a program finds in its environment.
@@ -36,13 +38,14 @@ pub struct Exec {
     args: Vec<String>,
     raw: bool,
     patience: Duration,
-    /// Scripts that edit a file are seldom made to run twice at once.
-    turn: Mutex<()>,
+    /// Scripts that edit a file are seldom made to run twice at once, for whichever issuer.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Exec {
     pub fn new(program: PathBuf, args: Vec<String>, raw: bool) -> Self {
-        Self { program, args, raw, patience: PATIENCE, turn: Mutex::new(()) }
+        let turn = turn_of(&program.to_string_lossy());
+        Self { program, args, raw, patience: PATIENCE, turn }
     }
 
     #[cfg(test)]

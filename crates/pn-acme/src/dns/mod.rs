@@ -17,6 +17,7 @@ mod persist;
 mod presenter;
 mod propagation;
 mod solver;
+mod turn;
 mod update;
 mod zone;
 

@@ -5,6 +5,7 @@ mod table;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dns_update::{DnsRecord, DnsRecordType, DnsUpdater};
@@ -16,6 +17,7 @@ use super::cover::Cover;
 use super::error::DnsError;
 use super::lookup::Lookup;
 use super::presenter::{Change, DnsPresenter, TxtRecord};
+use super::turn::turn_of;
 use super::zone::absolute;
 use crate::storage::BoxFuture;
 
@@ -34,8 +36,9 @@ pub(super) struct Library {
     lookup: Lookup,
     /// Some providers want their keys in the URL, which errors repeat.
     cover: Cover,
-    /// Many APIs know whole sets of records only: two changes at once would lose one of them.
-    turn: Mutex<()>,
+    /// Many APIs know whole sets of records, or zones, only: two changes at once would lose one of them, of whichever
+    /// issuer.
+    turn: Arc<Mutex<()>>,
 }
 
 /// One provider: what it is called, and which settings it needs and takes.
@@ -86,7 +89,7 @@ impl Library {
         })?;
         let secrets = settings.iter().filter(|(key, _)| !PUBLIC.contains(&key.as_str()));
         let cover = Cover::of(secrets.map(|(_, value)| value.clone()));
-        Ok(Self { name: provider.name, updater, lookup, cover, turn: Mutex::new(()) })
+        Ok(Self { name: provider.name, updater, lookup, cover, turn: turn_of(name) })
     }
 
     async fn change(&self, record: &TxtRecord, change: Change) -> Result<(), DnsError> {
