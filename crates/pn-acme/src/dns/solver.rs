@@ -37,8 +37,8 @@ pub struct DnsSolver {
     pub(super) journal: Journal,
 }
 
-/// Longest that an order lasts beside the wait for its records.
-const ORDER: Time = 3600;
+/// Longest that an order lasts beside the wait for its records: what was left is removed, records are made, the CA looks.
+const ORDER: Time = 2 * 3600;
 /// Longest that the records of an order are made for: there may be a hundred, a program may take minutes for each, and
 /// orders take turns with it. Below what the journal takes for the end of an order.
 const MAKING: Duration = Duration::from_secs(3000);

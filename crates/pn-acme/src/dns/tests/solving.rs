@@ -74,10 +74,10 @@ fn what_a_killed_process_left_goes_with_a_later_order() {
         of("other").present(std::slice::from_ref(&other), NOW).await.unwrap();
         node().present(std::slice::from_ref(&live), NOW + 3000).await.unwrap();
         assert_eq!(txt(server, APEX).await, values(&[&left, &live, &other]));
-        node().present(std::slice::from_ref(&last), NOW + 4000).await.unwrap();
+        node().present(std::slice::from_ref(&last), NOW + 8_000).await.unwrap();
         assert_eq!(txt(server, APEX).await, values(&[&live, &other, &last]));
         // Nor does it wait for an order that never comes.
-        node().tidy(NOW + 7000).await.unwrap();
+        node().tidy(NOW + 11_000).await.unwrap();
         assert_eq!(txt(server, APEX).await, values(&[&other, &last]));
     });
 }
@@ -94,7 +94,7 @@ fn what_could_not_be_removed_is_removed_later() {
         node().present(&challenges, NOW).await.unwrap();
         let error = solver_in(Arc::clone(&storage), locked_out, lookup(server)).withdraw(&challenges).await;
         assert!(error.unwrap_err().to_string().contains("refuses to remove"));
-        node().present(&[challenge("www.test.example", "two")], NOW + 4000).await.unwrap();
+        node().present(&[challenge("www.test.example", "two")], NOW + 8_000).await.unwrap();
         assert_eq!(txt(server, APEX).await, [""; 0]);
     });
 }
