@@ -35,7 +35,7 @@ fn escaped(value: &str, space: &str) -> String {
     value.bytes().fold(String::new(), |mut text, byte| {
         match byte {
             b' ' => text.push_str(space),
-            b'-' | b'.' | b'_' => text.push(char::from(byte)),
+            b'*' | b'-' | b'.' | b'_' => text.push(char::from(byte)),
             byte if byte.is_ascii_alphanumeric() => text.push(char::from(byte)),
             byte => write!(text, "%{byte:02X}").unwrap_or_default(),
         }
@@ -49,11 +49,13 @@ mod tests {
 
     #[test]
     fn secrets_are_covered_in_each_form() {
-        let cover = Cover::of(["p w/1+2", "p w/1+2&more", "eu"].map(Secret::new).into_iter());
+        let cover = Cover::of(["p w/1+2", "p w/1+2&more", "pa*ss!", "eu"].map(Secret::new).into_iter());
         for (text, expected) in [
             ("GET /?key=p%20w%2F1%2B2&a=b", "GET /?key=***&a=b"),
             ("GET /?key=p+w%2F1%2B2", "GET /?key=***"),
             ("no `p w/1+2&more`, no `p w/1+2`", "no `***`, no `***`"),
+            // `*` stays in a form (WHATWG URL, section 5.2).
+            ("GET /?auth-password=pa*ss%21", "GET /?auth-password=***"),
             ("eu is a region", "eu is a region"),
             ("", ""),
         ] {

@@ -66,7 +66,12 @@ impl Missing {
             Self::Unknown(_) => match timeout(left, lookup.witnesses(name)).await {
                 Ok(Ok(witnesses)) => witnesses,
                 Ok(Err(error)) => return Self::Unknown(error.to_string()),
-                Err(_) => return Self::Unknown(format!("nobody told its name servers within {left:?}")),
+                Err(_) => {
+                    return Self::Unknown(format!(
+                        "nobody told its name servers within {} s",
+                        left.as_secs()
+                    ));
+                }
             },
         };
         let looks = witnesses.into_iter().map(|witness| look_at(witness, name, value, left));
@@ -97,7 +102,7 @@ async fn look_at(witness: Witness, name: &Name, value: &str, left: Duration) -> 
         Ok(Ok(values)) if values.is_empty() => "has no such record".to_owned(),
         Ok(Ok(values)) => format!("has {} other value(s) there", values.len()),
         Ok(Err(error)) => format!("cannot be asked ({error})"),
-        Err(_) => format!("did not answer within {left:?}"),
+        Err(_) => format!("did not answer within {} s", left.as_secs()),
     };
     Some((witness, seen))
 }
