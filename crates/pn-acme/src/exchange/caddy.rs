@@ -8,7 +8,7 @@
 //! Files are a map here, from their path with `/` to what they hold.
 
 use super::material::{self, Certificates, certificate, end, expiry_note};
-use super::{Bundle, BundleIssuer, ExchangeError, Note, directory_of_account};
+use super::{Bundle, BundleIssuer, ExchangeError, Note, directory_of_account, told};
 use crate::Time;
 use crate::records::{AccountRecord, CertificateRecord};
 use pn_model::acme::DIRECTORIES;
@@ -22,8 +22,8 @@ use std::collections::BTreeMap;
 /// By path below the data directory.
 pub type CaddyFiles = BTreeMap<String, Vec<u8>>;
 
-/// A file's name has 255 bytes at most on every usual file system, `.json` among them.
-const FILE_NAME: usize = 250;
+/// A file's name has 255 bytes at most on every usual file system, `.json` and `.proxy-now.tmp` among them.
+const FILE_NAME: usize = 236;
 /// Issuers of Caddy that speak no ACME: its own CA.
 const INTERNAL: &str = "local";
 
@@ -167,7 +167,7 @@ impl Import<'_> {
 
 fn account(json: &[u8], key: &[u8], now: Time) -> Result<AccountRecord, String> {
     let mut body: Map<String, Value> =
-        serde_json::from_slice(json).map_err(|error| format!("it cannot be read ({error})"))?;
+        serde_json::from_slice(json).map_err(|error| format!("it cannot be read ({})", told(&error)))?;
     let url = body.remove("location").and_then(|url| url.as_str().map(str::to_owned));
     let url = url.filter(|url| !url.is_empty()).ok_or("it was never registered")?;
     let contact = body.get("contact").and_then(|list| list.get(0)).and_then(Value::as_str);

@@ -144,6 +144,13 @@ impl fmt::Display for Note {
     }
 }
 
+/// serde repeats a text that it did not expect, which may be a private key.
+fn told(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let Some((before, rest)) = text.split_once(" \"") else { return text };
+    rest.rsplit_once("\", ").map_or_else(|| before.to_owned(), |(_, after)| format!("{before}, {after}"))
+}
+
 /// The directory of a public CA, by the URL of an account there.
 fn directory_of_account(url: &str) -> Option<String> {
     let known = DIRECTORIES.iter().find(|known| host_of(known.url) == host_of(url));

@@ -2,7 +2,7 @@
 //! account's key is PKCS#1 in base64, certificates and their keys are PEM in base64.
 
 use super::material::{Certificates, account, certificate, expiry_note, rsa_der};
-use super::{Bundle, BundleIssuer, ExchangeError, Note, directory_of_account};
+use super::{Bundle, BundleIssuer, ExchangeError, Note, directory_of_account, told};
 use crate::Time;
 use crate::acme::shown;
 use crate::records::{AccountRecord, CertificateRecord};
@@ -76,7 +76,7 @@ pub fn import_traefik(bytes: &[u8], now: Time) -> Result<Bundle, ExchangeError> 
     if is_of_one(bytes) {
         return Err(ExchangeError::TraefikOne);
     }
-    let not_traefik = |error: serde_json::Error| ExchangeError::NotTraefik(error.to_string());
+    let not_traefik = |error: serde_json::Error| ExchangeError::NotTraefik(told(&error));
     let file: Resolvers<Value> = serde_json::from_slice(bytes).map_err(not_traefik)?;
     let file = file.into_iter().map(|(name, resolver)| (shown(&name), serde_json::from_value(resolver)));
     let mut file: Vec<(String, Result<Option<Resolver>, _>)> = file.collect();
@@ -129,7 +129,7 @@ fn is_of_one(bytes: &[u8]) -> bool {
 impl Bundle {
     fn take(&mut self, name: String, resolver: serde_json::Result<Option<Resolver>>, now: Time) {
         let issuer = match resolver {
-            Err(error) => return self.note(name, format!("it is left out: {error}")),
+            Err(error) => return self.note(name, format!("it is left out: {}", told(&error))),
             Ok(resolver) => resolver.map(|resolver| resolver.import(&name, now, self)),
         };
         match issuer.filter(|issuer| !(issuer.accounts.is_empty() && issuer.certificates.is_empty())) {
@@ -202,7 +202,7 @@ impl Resolver<Account, Certificate> {
 
 impl Account {
     fn import(found: Value, now: Time) -> Result<AccountRecord, String> {
-        let found: Self = serde_json::from_value(found).map_err(|error| error.to_string())?;
+        let found: Self = serde_json::from_value(found).map_err(|error| told(&error))?;
         let registration = found.registration.filter(|registration| !registration.uri.is_empty());
         let registration = registration.ok_or("it was never registered")?;
         let der = BASE64.decode(found.private_key.unwrap_or_default()).map_err(|_| "its key is no base64")?;
@@ -224,7 +224,7 @@ impl Account {
 
 impl Certificate {
     fn import(found: Value) -> Result<CertificateRecord, String> {
-        let found: Self = serde_json::from_value(found).map_err(|error| error.to_string())?;
+        let found: Self = serde_json::from_value(found).map_err(|error| told(&error))?;
         let bytes = |text: Option<String>| BASE64.decode(text.unwrap_or_default());
         let (Ok(chain), Ok(key)) = (bytes(found.certificate), bytes(found.key)) else {
             return Err("its certificate or key is no base64".into());

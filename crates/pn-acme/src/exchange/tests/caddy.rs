@@ -189,10 +189,12 @@ fn of_several_for_one_name_one_is_written_and_the_other_told() {
     let (alone, both) = (made(&["a.test"], 30), made(&["a.test", "b.test"], 60));
     certificate(&mut files, FOLDER, "a.test", &alone, &meta);
     certificate(&mut files, FOLDER, "b.test", &both, &meta);
-    let labels = ["a".repeat(62), "b".repeat(62), "c".repeat(62), "d".repeat(60), "e".into()].join(".");
+    let of = |last: usize| ["a".repeat(62), "b".repeat(62), "c".repeat(62), "d".repeat(last)].join(".");
+    let (longest, labels) = (of(47), of(48));
+    certificate(&mut files, FOLDER, "longest", &made(&[&longest], 60), &meta);
     certificate(&mut files, FOLDER, "long", &made(&[&labels], 60), &meta);
     let bundle = import_caddy(&files, NOW).unwrap();
-    assert_eq!(bundle.issuers[0].certificates.len(), 3, "{}", notes(&bundle));
+    assert_eq!(bundle.issuers[0].certificates.len(), 4, "{}", notes(&bundle));
     let (written, told) = export_caddy(&bundle);
     for (name, made) in [("a.test", &alone), ("b.test", &both)] {
         let chain = String::from_utf8(written[&format!("certificates/{FOLDER}/{name}/{name}.crt")].clone());
@@ -200,4 +202,6 @@ fn of_several_for_one_name_one_is_written_and_the_other_told() {
     }
     let [note] = told.as_slice() else { panic!("{told:?}") };
     assert!(note.place == labels && note.message.contains("it is left out"), "{note}");
+    let dir = tempfile::tempdir().unwrap();
+    write_caddy(&dir.path().join("data"), &written).unwrap();
 }

@@ -148,6 +148,19 @@ fn a_file_of_another_kind_is_refused() {
         let refused = import_traefik(bytes.as_bytes(), NOW).unwrap_err().to_string();
         assert!(refused.starts_with("this is no acme.json of Traefik 2 or 3"), "{refused}");
     }
+    // Such as certbot's `private_key.json`, or a key in the place of a resolver.
+    for key in [r#""se\", \"cret""#, r#"{ "d": "se\", cret", "kty": "RSA" }"#, r#"{ "le": "se cret" }"#] {
+        let refused = import_traefik(key.as_bytes(), NOW).unwrap_err().to_string();
+        assert!(refused.contains("invalid type: string, expected") && !refused.contains("cret"), "{refused}");
+    }
+    let beside = format!("{{\"le\": {{\"Certificates\": [{}]}}, \"key\": \"secret\"}}", good("a.example"));
+    let bundle = import_traefik(beside.as_bytes(), NOW).unwrap();
+    assert!(
+        notes(&bundle).contains("key: it is left out: invalid type: string, expected"),
+        "{}",
+        notes(&bundle)
+    );
+    assert!(!notes(&bundle).contains("secret"));
 }
 
 fn good(name: &str) -> Value {

@@ -3,7 +3,7 @@
 use crate::files::step;
 use crate::regular::open_own;
 use crate::storage::{
-    ACCOUNTS, CERTIFICATES, CHALLENGES, Key, SCHEDULE, StorageError, THROTTLE, VALUE_BYTES,
+    ACCOUNTS, CERTIFICATES, CHALLENGES, Key, ON_DEMAND, SCHEDULE, StorageError, THROTTLE, VALUE_BYTES,
 };
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
@@ -15,8 +15,8 @@ pub(super) const LOCKS: &str = ".locks";
 pub(super) const OWNERS: &str = ".owners";
 pub(super) const TEMPORARY: &str = ".tmp";
 /// What is in the folder of a store.
-const OWN: [&str; 9] =
-    [GATE, LOCKS, OWNERS, TEMPORARY, ACCOUNTS, CERTIFICATES, CHALLENGES, SCHEDULE, THROTTLE];
+const OWN: [&str; 10] =
+    [GATE, LOCKS, OWNERS, TEMPORARY, ACCOUNTS, CERTIFICATES, CHALLENGES, ON_DEMAND, SCHEDULE, THROTTLE];
 const SUFFIX: &str = ".json";
 const STICKY: u32 = 0o1000;
 

@@ -71,7 +71,7 @@ fn a_folder_that_is_open_and_not_ours_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     for (name, holds, before, refused) in [
         ("new", &[][..], 0o755, false),
-        ("ours", &["accounts", ".cas"], 0o755, false),
+        ("ours", &["accounts", "on-demand", ".cas"], 0o755, false),
         ("strange", &["accounts", "index.html"], 0o755, true),
         ("strange-but-closed", &["index.html"], 0o700, false),
         ("shared", &[], 0o1777, true),

@@ -130,7 +130,7 @@ fn of(path: &Path, bundle: Result<Bundle, ExchangeError>) -> Result<Bundle> {
 
 /// The store, and whether a process runs that uses it.
 fn store_of(at: &StoreAt) -> Result<(PathBuf, bool)> {
-    let running = running_store(&at.admin.address)?;
+    let running = running_store(&at.admin.address, at.store.is_some() || at.state_dir.is_some())?;
     Ok(match (&at.store, running) {
         (Some(named), running) => (named.clone(), running.is_some_and(|running| is_same(&running, named))),
         (None, Some(running)) => (running, true),
@@ -145,9 +145,15 @@ fn is_same(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// The store of the process that answers there; nobody may.
-fn running_store(address: &str) -> Result<Option<PathBuf>> {
-    let Ok(answer) = client::ask(&Method::GET, address, "/api/status")? else { return Ok(None) };
+/// The store of the process that answers there; nobody may. One that hangs is passed over only where a store is `named`.
+fn running_store(address: &str, named: bool) -> Result<Option<PathBuf>> {
+    let answer = match client::ask(&Method::GET, address, "/api/status")? {
+        Ok(answer) => answer,
+        Err(client::NoAnswer::Silent(_)) if !named => bail!(
+            "`{address}` takes connections and does not answer, so that its store is not known: name it with --store"
+        ),
+        Err(_) => return Ok(None),
+    };
     let status: Value = serde_json::from_str(&answer.body).unwrap_or_default();
     Ok(status["certificate_store"].as_str().map(PathBuf::from))
 }
